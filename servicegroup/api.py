@@ -1,0 +1,365 @@
+"""The front door: one ``ServiceGroup`` per process, whatever it joins, asks and watches."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import uuid
+import weakref
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from oslo_config import cfg
+
+from servicegroup import config, loading
+from servicegroup.door import Door
+from servicegroup.driver import Capability, Context, Driver
+from servicegroup.exceptions import (
+    ConfigurationError,
+    DriverUnavailable,
+    LivenessUnknown,
+    MemberExists,
+    ServiceGroupError,
+)
+from servicegroup.heart import Heart, boottime
+from servicegroup.membership import Health, Membership, OnLost
+from servicegroup.model import EndKind, Member, State, check_attributes, check_text
+from servicegroup.observer import Observer
+from servicegroup.report import Report
+from servicegroup.status import Cause, Liveness, MemberStatus
+from servicegroup.unsure import RAISE, Unknown
+from servicegroup.watch import Watch
+
+if TYPE_CHECKING:
+    from servicegroup.services import Services
+
+LOG = logging.getLogger(__name__)
+
+#: Largest version of a service: what a signed 32-bit column holds.
+MAX_VERSION = 2**31 - 1
+
+
+class _Process:
+    """What belongs to one process and must not cross a fork: clients, threads, an identity."""
+
+    def __init__(self, conf: cfg.ConfigOpts, settings: config.Settings, kind: type[Driver]) -> None:
+        self.pid = os.getpid()
+        self.instance_id = str(uuid.uuid4())
+        context = Context(conf, settings, self.instance_id)
+        self.door = Door(settings.driver, kind(context))
+        self.records: Door | None = None
+        reports = [self._report(self.door, settings, settings.report_interval)]
+        if Capability.RECORDS in self.door.capabilities:
+            self.records = self.door
+        elif settings.use_records:
+            self.records = Door("db", _records_driver(conf)(context))
+            reports.append(self._report(self.records, settings, settings.record_interval))
+        self.observer = Observer(self.door, self.records, settings.limits)
+        self.heart = Heart(settings, reports)
+        self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
+
+    def _report(self, door: Door, settings: config.Settings, interval: float) -> Report:
+        return Report(door, self.instance_id, interval, settings.call_timeout, boottime)
+
+    def doors(self) -> list[Door]:
+        return [self.door] if self.records in (None, self.door) else [self.door, self.records]
+
+
+class ServiceGroup:
+    """Joins this process to groups, and tells who is alive in them.
+
+    Make one per process and configuration. It connects at first use, so that a daemon can start
+    while its store is away. Usable from any thread; a forked child may go on using it: it gets
+    connections of its own and is not a member until it joins. Leaves all groups when closed, used
+    as a context manager, or at the interpreter's regular exit.
+
+    :param conf: the options are registered on it and read once, now
+    :raises ConfigurationError: options that cannot work, named with what would
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._conf = conf
+        config.register(conf)
+        kind = loading.load(_driver_name(conf))
+        loading.register_options(conf, kind)
+        self.settings = config.settings(conf)
+        self._kind = kind
+        self._lock = threading.Lock()
+        self._closed = False
+        self._process: _Process | None = _Process(conf, self.settings, kind)
+        _instances.add(self)
+
+    # -- members ------------------------------------------------------------------------------
+
+    def join(
+        self,
+        group_id: str,
+        member_id: str,
+        *,
+        name: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        version: int = 0,
+        takeover: bool = True,
+        wait: bool = True,
+        health: Health | None = None,
+        on_lost: OnLost | None = None,
+    ) -> Membership:
+        """Make this process a member of a group, and keep it one until it leaves.
+
+        :param name: what kind of service it is, such as ``nova-compute``; default: the group
+        :param attributes: what it publishes of itself: JSON, at most 64 KiB
+        :param version: version of the service, for :meth:`Services.version_range`
+        :param takeover: with False, joining fails while another live process holds this member
+            id; with True that process is superseded: it learns it, stops and logs an error.
+            (Two processes that join in the same instant may both find the place free; the earlier
+            one is then superseded.)
+        :param wait: with False return at once, and join as soon as the store answers
+        :param health: asked once per interval on a thread of its own; when it returns something
+            false, raises, or does not answer within an interval, the member is down as
+            "unhealthy" until it answers well again, while the process beats on
+        :param on_lost: called with the membership and the reason whenever ``lost`` is set
+        :raises InvalidMember: an id, name or attribute that no store could keep
+        :raises MemberExists: with ``takeover=False``
+        :raises DriverUnavailable: the store did not answer; nothing stays behind
+        """
+        attributes = check_attributes(attributes or {})
+        if not isinstance(version, int) or not 0 <= version <= MAX_VERSION:
+            raise ServiceGroupError(f"version={version!r} must be a number from 0 to {MAX_VERSION}")
+        if not takeover and not wait:
+            raise ServiceGroupError(
+                "takeover=False has to ask the store: it cannot be with wait=False"
+            )
+        process = self._running()
+        member = Member(
+            check_text("group id", group_id),
+            check_text("member id", member_id),
+            check_text("name", group_id if name is None else name),
+            self.settings.host,
+            process.pid,
+            attributes=attributes,
+            version=version,
+            instance_id=process.instance_id,
+        )
+        if not takeover:
+            self._refuse_if_alive(process, member)
+        return process.heart.join(member, wait=wait, on_lost=on_lost, health=health)
+
+    def leave(self, group_id: str, member_id: str) -> bool:
+        """End any member's membership, here or on another host; its service record stays.
+
+        A live process that is removed so stops beating and says so once. Its own membership is
+        better ended by :meth:`Membership.leave`.
+
+        :returns: whether there was such a member
+        :raises DriverUnavailable: the store did not answer
+        """
+        check_text("group id", group_id)
+        check_text("member id", member_id)
+        process = self._running()
+        own = process.heart.membership(group_id, member_id)
+        if own is not None:
+            return own.leave()
+        seen = process.door.sightings(group_id, [member_id], attributes=False).members
+        members = [s.member for s in seen if s.ended is None or s.ended.kind is not EndKind.LEFT]
+        if members:
+            process.door.leave(members)
+            if process.records not in (None, process.door):
+                recorded = process.records.sightings(group_id, [member_id], attributes=False)
+                process.records.leave([sighting.member for sighting in recorded.members])
+        return bool(members)
+
+    # -- questions ----------------------------------------------------------------------------
+
+    def is_up(self, group_id: str, member_id: str, *, unknown: Unknown = RAISE) -> bool:
+        """Whether a member is alive, asked of the store; who is not a member is not up.
+
+        :param unknown: what to answer when nobody can tell: False suits choosing, True suits
+            fencing and evacuation
+        :raises DriverUnavailable: the store did not answer, and *unknown* is ``RAISE``
+        :raises LivenessUnknown: it answered, but proves neither life nor death; likewise
+        """
+        try:
+            verdict = self._verdict(group_id, member_id)
+        except DriverUnavailable:
+            if unknown is RAISE:
+                raise
+            return bool(unknown)
+        if verdict.state is not State.UNKNOWN:
+            return verdict.state is State.UP
+        if unknown is RAISE:
+            raise LivenessUnknown(f"member {member_id!r} of group {group_id!r}: {verdict.reason}")
+        return bool(unknown)
+
+    def liveness(self, group_id: str, member_id: str) -> Liveness:
+        """Return the verdict on a member with its reason. Never raises for a store that is away:
+        that is ``unknown``, with the error as reason.
+        """  # noqa: D205
+        try:
+            return self._verdict(group_id, member_id)
+        except DriverUnavailable as error:
+            return Liveness(State.UNKNOWN, Cause.UNREACHABLE, detail=str(error.__cause__ or error))
+
+    def states(self, group_id: str) -> dict[str, State]:
+        """Return ``{member id: verdict}`` of a whole group: the cheapest listing.
+
+        :raises DriverUnavailable: the store did not answer
+        """
+        check_text("group id", group_id)
+        process = self._running()
+        return process.observer.states(group_id)
+
+    def get_members(self, group_id: str) -> list[MemberStatus]:
+        """Return all members of a group with their verdicts, in no particular order.
+
+        Members that left are not listed; those that crashed are, as down.
+
+        :raises DriverUnavailable: the store did not answer
+        """
+        check_text("group id", group_id)
+        observer = self._running().observer
+        return list(observer.judged(observer.look(group_id)))
+
+    def groups(self) -> list[str]:
+        """Return the names of the groups that have members, sorted.
+
+        :raises DriverUnavailable: the store did not answer
+        """
+        return self._running().door.groups()
+
+    def watch(self, group_id: str) -> Watch:
+        """Return a live view of a group and iterator over its changes; close it when done.
+
+        Waits for the first load, a few seconds at most: a view that could not be loaded is not
+        fresh, and becomes so when the store answers.
+        """
+        check_text("group id", group_id)
+        process = self._running()
+        watch = Watch(
+            group_id, process.door, process.observer, self.settings, process.watches.discard
+        )
+        process.watches.add(watch)
+        watch.start(self.settings.stop_deadline)
+        return watch
+
+    @property
+    def services(self) -> Services:
+        """The service records.
+
+        :raises ConfigurationError: none are in use
+        """
+        from servicegroup.services import Services
+
+        process = self._running()
+        if process.records is None:
+            raise ConfigurationError(
+                f"there are no service records beside driver={self.settings.driver}: set "
+                f"[servicegroup_database] connection, or [servicegroup] use_records=true"
+            )
+        records = getattr(process.records.driver, "records")  # noqa: B009
+        return Services(records, process.records, process.door, process.observer)
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Leave all groups, end all watches and threads. Idempotent.
+
+        Returns within ``stop_deadline`` also while the store does not answer.
+        """
+        with self._lock:
+            process, self._process = self._process, None
+            self._closed = True
+        if process is None or process.pid != os.getpid():
+            return
+        for watch in list(process.watches):
+            watch.close()
+        process.heart.stop(self.settings.stop_deadline)
+        for door in process.doors():
+            try:
+                door.stop()
+            except Exception:
+                LOG.exception("closing driver %s failed", door.name)
+
+    def __enter__(self) -> ServiceGroup:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def after_fork(self) -> None:
+        """Start anew in a forked child: called by the library itself."""
+        self._lock = threading.Lock()
+        process, self._process = self._process, None
+        if process is None:
+            return
+        # Never finalised: closing an inherited connection would hang up the parent's.
+        _inherited.append(process)
+        for watch in list(process.watches):
+            watch.inherited()
+        process.heart.inherited()
+
+    def _running(self) -> _Process:
+        process = self._process
+        if process is not None:
+            return process
+        with self._lock:
+            if self._closed:
+                raise ServiceGroupError("this ServiceGroup is closed: make a new one")
+            if self._process is None:
+                self._process = _Process(self._conf, self.settings, self._kind)
+            return self._process
+
+    def _verdict(self, group_id: str, member_id: str) -> Liveness:
+        check_text("group id", group_id)
+        check_text("member id", member_id)
+        observer = self._running().observer
+        look = observer.look(group_id, [member_id], attributes=False)
+        for status in observer.judged(look, left=True):
+            return status.liveness
+        return Liveness(State.DOWN, Cause.NO_MEMBER)
+
+    def _refuse_if_alive(self, process: _Process, member: Member) -> None:
+        observer = process.observer
+        for status in observer.judged(observer.look(member.group_id, [member.member_id])):
+            if status.state is not State.DOWN:
+                raise MemberExists(
+                    f"member {member.member_id!r} of group {member.group_id!r} is held by process "
+                    f"{status.process_id} on host {status.hostname} ({status.reason}); stop that "
+                    f"one, choose another member id, or join with takeover=True"
+                )
+
+
+def _driver_name(conf: cfg.ConfigOpts) -> str:
+    name: str = conf[config.GROUP].driver
+    return name
+
+
+def _records_driver(conf: cfg.ConfigOpts) -> type[Driver]:
+    kind = loading.load("db")
+    loading.register_options(conf, kind)
+    return kind
+
+
+_instances: weakref.WeakSet[ServiceGroup] = weakref.WeakSet()
+_inherited: list[_Process] = []
+
+
+def _after_fork_in_child() -> None:
+    for service_group in list(_instances):
+        service_group.after_fork()
+
+
+def _close_all() -> None:
+    for service_group in list(_instances):
+        service_group.close()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+atexit.register(_close_all)

@@ -1,0 +1,101 @@
+"""Calls that may never come back, made by a thread that can be given up."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+#: Given-up threads that may be stuck at once; more would pile up against a store that hangs.
+MOST_STUCK = 2
+
+Job = tuple["Future[Any]", Callable[[], Any]]
+
+
+class CallTimeout(TimeoutError):
+    """The call did not come back in time; it may still have its effect."""
+
+
+class BoundedCaller:
+    """Runs calls one after another on a daemon thread, and waits for none longer than told.
+
+    A call that overruns is abandoned together with its thread; the next one gets a new thread.
+    While ``MOST_STUCK`` threads are stuck, calls fail at once. Usable from any thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._jobs: queue.SimpleQueue[Job | None] | None = None
+        self._stuck = 0
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Queue *work*; its result is in the future. Raises nothing of its own."""
+        future: Future[T] = Future()
+        with self._lock:
+            if self._jobs is None and self._stuck >= MOST_STUCK:
+                stuck = f"{self._stuck} earlier calls are still waiting for an answer"
+                future.set_exception(CallTimeout(stuck))
+                return future
+            if self._jobs is None:
+                self._jobs = queue.SimpleQueue()
+                threading.Thread(
+                    target=self._work, args=(self._jobs,), name=self._name, daemon=True
+                ).start()
+            self._jobs.put((future, work))
+        return future
+
+    def call(self, work: Callable[[], T], timeout: float) -> T:
+        """Run *work* and return its result.
+
+        :raises CallTimeout: it did not come back within *timeout* seconds
+        """
+        future = self.submit(work)
+        try:
+            return future.result(timeout)
+        except FutureTimeoutError as error:
+            if future.done():  # the work itself raised a TimeoutError
+                raise
+            self.abandon(future)
+            raise CallTimeout(f"no answer within {timeout:.3g} s") from error
+
+    def abandon(self, future: Future[Any]) -> None:
+        """Give up on *future*: what waits behind it fails, what comes next gets a new thread."""
+        if future.cancel():  # never started: the one before it is stuck
+            return
+        with self._lock:
+            jobs, self._jobs = self._jobs, None
+            if jobs is None or future.done():
+                self._jobs = jobs
+                return
+            self._stuck += 1
+        future.add_done_callback(self._returned)
+        jobs.put(None)
+
+    def close(self) -> None:
+        """Let the thread end after what is queued."""
+        with self._lock:
+            jobs, self._jobs = self._jobs, None
+        if jobs is not None:
+            jobs.put(None)
+
+    def _returned(self, future: Future[Any]) -> None:  # noqa: ARG002
+        with self._lock:
+            self._stuck -= 1
+
+    @staticmethod
+    def _work(jobs: queue.SimpleQueue[Job | None]) -> None:
+        while (job := jobs.get()) is not None:
+            future, work = job
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+                future.set_exception(error)
+            del future, work, job

@@ -1,0 +1,208 @@
+"""The options of the core and their check, together and at construction. No globals."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oslo_config import cfg
+
+from servicegroup.exceptions import ConfigurationError
+from servicegroup.liveness import Limits
+from servicegroup.model import check_text
+
+GROUP = "servicegroup"
+DATABASE_GROUP = "servicegroup_database"
+
+#: Records beside another driver beat this many times more slowly than the members.
+RECORD_INTERVALS = 3
+#: A record is silent after this many of its own intervals.
+RECORD_WINDOWS = 3
+
+OPTIONS: Sequence[cfg.Opt] = (
+    cfg.StrOpt(
+        "driver",
+        default="db",
+        help="Name of the driver that keeps the signs of life: an entry point of the namespace "
+        "servicegroup.drivers. All members of a fleet must use the same one.",
+    ),
+    cfg.StrOpt(
+        "host",
+        sample_default="<$HOST_HOSTNAME, else the system's host name>",
+        help="Host name that members of this process are shown with. Set it in containers, whose "
+        "own host name says nothing.",
+    ),
+    cfg.FloatOpt(
+        "report_interval",
+        default=10.0,
+        min=0.01,
+        help="Seconds between two beats of a process. Shorter means sooner detection and more "
+        "writes: one per process and interval.",
+    ),
+    cfg.FloatOpt(
+        "service_down_time",
+        default=60.0,
+        min=0.02,
+        help="Seconds without a beat after which a member is down; exactly that old is still up. "
+        "At least twice report_interval, so that one lost beat is no outage. Must be the same in "
+        "the processes that report and those that look.",
+    ),
+    cfg.BoolOpt(
+        "use_records",
+        sample_default="<true with driver db or with [servicegroup_database] connection set>",
+        help="Keep a service record (enabled or disabled, forced down, version) in the database "
+        "for every member that joins, also beside another driver.",
+    ),
+    cfg.FloatOpt(
+        "record_interval",
+        min=0.01,
+        sample_default="<3 report_intervals>",
+        help="Seconds between two beats of the records beside a driver other than db. Longer "
+        "relieves the database.",
+    ),
+    cfg.FloatOpt(
+        "record_down_time",
+        min=0.02,
+        sample_default="<3 record_intervals>",
+        help="Seconds without a beat after which a record beside a driver other than db counts as "
+        "silent. At least twice record_interval.",
+    ),
+    cfg.FloatOpt(
+        "poll_interval",
+        default=1.0,
+        min=0.01,
+        help="Seconds between two looks of a watch at a store that cannot call back. Shorter "
+        "means sooner events and more reads: one per watch and interval.",
+    ),
+    cfg.BoolOpt(
+        "rejoin_removed",
+        default=False,
+        help="Whether a member that an operator removed while its process lives joins again by "
+        "itself. With false it stops and says so once in the log.",
+    ),
+    cfg.FloatOpt(
+        "forget_after",
+        min=1.0,
+        sample_default="<never with service records, 86400 without>",
+        help="Seconds after which a member that is down is removed from the store.",
+    ),
+    cfg.FloatOpt(
+        "stop_deadline",
+        default=5.0,
+        min=0.0,
+        help="Seconds within which closing returns, also while the store does not answer. What "
+        "could not leave by then goes down by its age.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked values of ``[servicegroup]``; all times in seconds."""
+
+    driver: str
+    host: str
+    report_interval: float
+    service_down_time: float
+    use_records: bool
+    record_interval: float
+    record_down_time: float
+    poll_interval: float
+    rejoin_removed: bool
+    forget_after: float | None
+    stop_deadline: float
+
+    @property
+    def call_timeout(self) -> float:
+        """Longest wait for one answer of a store: below the interval, so a beat cannot pile up."""
+        return min(max(self.report_interval * 0.8, 0.5), 30.0)
+
+    @property
+    def steady_gap(self) -> float:
+        """Longest gap between two beats of one instance that still counts as unbroken.
+
+        A store that was away must break every instance's beat before it can make a living member
+        look silent. Such a member may have beaten last one interval before the outage; after it, a
+        request that hangs has to run into its time-out and the next try comes within a quarter of
+        an interval: hence 2.1 intervals less than ``service_down_time`` (doc/decisions/0002).
+        """
+        interval = self.report_interval
+        return max(self.service_down_time - 2.1 * interval, 1.2 * interval)
+
+    @property
+    def limits(self) -> Limits:
+        """What members are judged by."""
+        return Limits(self.service_down_time, self.record_down_time, self.driver)
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Register the core's options on *conf*. May be called again."""
+    conf.register_opts(OPTIONS, group=GROUP)
+
+
+def settings(conf: cfg.ConfigOpts) -> Settings:
+    """Read and check the core's options together.
+
+    :raises ConfigurationError: values that cannot work, each or together
+    """
+    register(conf)
+    try:
+        return _settings(conf)
+    except cfg.ConfigFileValueError as error:
+        raise ConfigurationError(f"[{GROUP}] {error}") from error
+
+
+def _settings(conf: cfg.ConfigOpts) -> Settings:
+    values = conf[GROUP]
+    interval, down = values.report_interval, values.service_down_time
+    _room("service_down_time", down, "report_interval", interval)
+    record_interval = _or(values.record_interval, RECORD_INTERVALS * interval)
+    record_down = _or(values.record_down_time, RECORD_WINDOWS * record_interval)
+    _room("record_down_time", record_down, "record_interval", record_interval)
+    use_records = values.use_records
+    if use_records is None:
+        use_records = values.driver == "db" or _connection(conf) is not None
+    elif not use_records and values.driver == "db":
+        raise ConfigurationError(
+            f"[{GROUP}] use_records=false cannot be with driver=db, whose members are service "
+            f"records; leave use_records out or choose another driver"
+        )
+    return Settings(
+        driver=values.driver,
+        host=_host(values.host),
+        report_interval=interval,
+        service_down_time=down,
+        use_records=use_records,
+        record_interval=record_interval,
+        record_down_time=record_down,
+        poll_interval=values.poll_interval,
+        rejoin_removed=values.rejoin_removed,
+        forget_after=values.forget_after,
+        stop_deadline=values.stop_deadline,
+    )
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _room(down_name: str, down: float, interval_name: str, interval: float) -> None:
+    if down < 2 * interval:
+        raise ConfigurationError(
+            f"[{GROUP}] {down_name}={down:g} leaves no room for one lost beat at "
+            f"{interval_name}={interval:g}; use at least {2 * interval:g}"
+        )
+
+
+def _host(configured: str | None) -> str:
+    host = configured or os.environ.get("HOST_HOSTNAME") or socket.gethostname()
+    return check_text(f"[{GROUP}] host", host)
+
+
+def _connection(conf: cfg.ConfigOpts) -> str | None:
+    """Return the database URL if one is set; without loading a database library."""
+    conf.register_opt(cfg.StrOpt("connection", secret=True), group=DATABASE_GROUP)
+    connection: str | None = conf[DATABASE_GROUP].connection
+    return connection

@@ -1,0 +1,1 @@
+"""Service records in SQL: who should exist, who is bound to which life, and when it beat."""

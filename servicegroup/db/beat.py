@@ -1,0 +1,161 @@
+"""The beat: one UPDATE of one row a process, whatever the number of its members."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from servicegroup.config import Settings
+from servicegroup.db.engine import Database
+from servicegroup.db.tables import instances, removed, services
+from servicegroup.model import Member
+
+_i = instances.c
+#: Seconds between two removals of rows that nobody needs any more, per process.
+SWEEP_EVERY = 600.0
+#: Seconds for which tombstones are kept: a process paused for longer may rise again.
+BURIED_FOR = 30 * 86400.0
+_FIRST_GENERATION = 1
+
+
+class Beat:
+    """Renews rows of ``instances`` and remembers the generation that each had last."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+        self._seen: dict[str, int | None] = {}
+        self._made: set[str] = set()
+        self._looked: dict[str, float] = {}
+        self._swept = float("-inf")
+        dialect = database.dialect
+        self._now = sa.literal_column(dialect.now, sa.BigInteger)
+        self._wall = sa.literal_column(dialect.wall, sa.BigInteger)
+        self._boot = sa.literal_column(dialect.boot, sa.String)
+        self._renew = self._renewal().where(_i.generation == sa.bindparam("seen"))
+
+    def renewed(self, instance_id: str) -> bool:
+        """Beat; False if the row is absent or its generation moved, or a look is due.
+
+        A look is due once a ``service_down_time``: a database restored from a backup may lack
+        members without anybody having raised the generation.
+        """
+        seen = self._seen.get(instance_id)
+        if seen is None or self._due(instance_id):
+            return False
+        parameters = {"me": instance_id, "seen": seen}
+        rows = self._database.beat(
+            lambda connection: connection.execute(self._renew, parameters).rowcount
+        )
+        return bool(rows)
+
+    def generation(self, instance_id: str) -> int | None:
+        """Read the generation of a row; ``None`` where it is absent."""
+        statement = sa.select(_i.generation).where(_i.instance_id == instance_id)
+        generation: int | None = self._database.read(
+            lambda connection: connection.scalar(statement)
+        )
+        return generation
+
+    def renew(self, instance_id: str, generation: int | None, members: Sequence[Member]) -> None:
+        """Beat with a generation just read, or make the row anew; an ended instance is alive."""
+        self._looked[instance_id] = time.monotonic()
+        if generation is None:
+            if members:
+                self._database.transaction(
+                    lambda connection: self.revive(connection, instance_id, members[0])
+                )
+            return
+        statement = self._renewal(revive=True).where(_i.generation == generation)
+        rows = self._database.beat(
+            lambda connection: connection.execute(statement, {"me": instance_id}).rowcount
+        )
+        self._seen[instance_id] = generation if rows else None  # moved again: look next time
+
+    def revive(self, connection: sa.Connection, instance_id: str, member: Member) -> None:
+        """Beat within a transaction, whatever the generation; make the row where it is absent.
+
+        A row made anew in place of one that was lost has no generation that was seen: the next
+        beat looks at all members.
+        """
+        if connection.execute(self._renewal(revive=True), {"me": instance_id}).rowcount:
+            return
+        connection.execute(
+            sa.insert(instances).values(
+                instance_id=instance_id,
+                generation=_FIRST_GENERATION,
+                beat_at=self._now,
+                steady_since=self._now,
+                boot_id=self._boot,
+                report_count=1,
+                report_interval=self._settings.report_interval,
+                hostname=member.hostname,
+                process_id=member.process_id,
+            )
+        )
+        self._made.add(instance_id)
+
+    def started(self, members: Sequence[Member]) -> None:
+        """Take note of instances that were written in a transaction that is now committed."""
+        for instance_id in {member.instance_id for member in members}:
+            first = instance_id not in self._seen
+            if instance_id in self._made:
+                self._made.discard(instance_id)
+                self._seen[instance_id] = _FIRST_GENERATION if first else None
+                self._looked[instance_id] = time.monotonic()
+            elif first:
+                self._seen[instance_id] = None
+
+    def dropped(self, connection: sa.Connection, owners: set[str]) -> None:
+        """Remove rows of instances that hold no member any more, within a transaction."""
+        for owner in owners:
+            statement = sa.delete(instances).where(_i.instance_id == owner, ~self._holds_members())
+            if connection.execute(statement).rowcount:
+                self._seen.pop(owner, None)
+
+    def sweep(self) -> None:
+        """Remove, now and then, silent instances without members, and old tombstones."""
+        if time.monotonic() - self._swept < SWEEP_EVERY:
+            return
+        self._swept = time.monotonic()
+        silent = round(2_000_000 * self._settings.service_down_time)
+        old = round(1_000_000 * BURIED_FOR)
+        forgotten = sa.delete(instances).where(
+            _i.beat_at < self._now - silent, ~self._holds_members()
+        )
+        graves = sa.delete(removed).where(removed.c.removed_at < self._wall - old)
+
+        def write(connection: sa.Connection) -> None:
+            connection.execute(forgotten)
+            connection.execute(graves)
+
+        self._database.transaction(write)
+
+    def _due(self, instance_id: str) -> bool:
+        looked = self._looked.get(instance_id, float("-inf"))
+        return time.monotonic() - looked > self._settings.service_down_time
+
+    def _holds_members(self) -> Any:
+        return sa.exists().where(services.c.instance_id == _i.instance_id).correlate(instances)
+
+    def _renewal(self, *, revive: bool = False) -> sa.Update:
+        now = self._now
+        broken = sa.or_(
+            now - _i.beat_at > round(self._settings.steady_gap * 1_000_000),
+            now < _i.beat_at,  # the store's clock stepped back
+            _i.boot_id != self._boot,
+        )
+        # In this order: MySQL evaluates assignments from left to right, with the new values.
+        values: list[tuple[Any, Any]] = [
+            (_i.steady_since, sa.case((broken, now), else_=_i.steady_since)),
+            (_i.beat_at, now),
+            (_i.boot_id, self._boot),
+            (_i.report_count, _i.report_count + 1),
+        ]
+        if revive:
+            values += [(_i.ended_at, None), (_i.ended_reason, None)]
+        mine = _i.instance_id == sa.bindparam("me")
+        return sa.update(instances).where(mine).ordered_values(*values)

@@ -1,0 +1,149 @@
+"""What differs between the databases: clocks, connections, locks. One class each, no more."""
+
+from __future__ import annotations
+
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+
+from servicegroup.config import Settings
+
+BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id")
+
+#: Seconds: the shortest connect time-out that libpq takes.
+_SHORTEST_CONNECT = 2
+
+
+class Dialect:
+    """SQLite, and what the others share.
+
+    SQLite is one host by nature and has no server clock (its ``now`` is the caller's): liveness
+    times are the host's ``CLOCK_BOOTTIME``, which no skewed wall clock touches and which runs
+    during suspend, with the boot's id beside it: a row from another boot is from a dead process.
+    """
+
+    name: ClassVar[str] = "sqlite"
+    begin: ClassVar[str] = "BEGIN IMMEDIATE"  # a later upgrade to a writer fails at once
+    #: Liveness times: microseconds of the store's clock. Evaluated once per statement.
+    now: ClassVar[str] = "(SELECT servicegroup_now())"
+    #: Times for people: microseconds since 1970, UTC.
+    wall: ClassVar[str] = "(SELECT servicegroup_wall())"
+    boot: ClassVar[str] = "(SELECT servicegroup_boot())"
+    locks_rows: ClassVar[bool] = False
+    notifies: ClassVar[bool] = False
+
+    def __init__(self, settings: Settings) -> None:
+        self.timeout = settings.call_timeout
+
+    def connect_args(self, *, beats: bool) -> dict[str, Any]:  # noqa: ARG002 - others need it
+        """Arguments of the client library: above all, every wait has an end."""
+        return {"timeout": self.timeout}
+
+    def connected(self, connection: Any) -> None:
+        """Prepare a fresh connection of the client library."""
+        connection.isolation_level = None  # no BEGIN behind our back
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        boot = _boot_id()
+        for name, function in (
+            ("servicegroup_now", _boottime),
+            ("servicegroup_wall", _walltime),
+            ("servicegroup_boot", lambda: boot),
+        ):
+            connection.create_function(name, 0, function)
+
+    def connector(self) -> Callable[..., Any] | None:
+        """Return what opens a connection in place of the library's own function, if anything."""
+        return None
+
+    def exclusive(self, connection: sa.Connection) -> None:
+        """Keep every other migration out until the transaction ends."""
+
+
+class PostgreSQL(Dialect):
+    """The server's ``clock_timestamp()``, which moves on while a transaction waits for a lock."""
+
+    name = "postgresql"
+    begin = "BEGIN"
+    now = "(SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
+    wall = now
+    boot = "''"
+    locks_rows = True
+    notifies = True
+
+    def connect_args(self, *, beats: bool) -> dict[str, Any]:
+        seconds = max(_SHORTEST_CONNECT, int(self.timeout))
+        arguments: dict[str, Any] = {
+            "connect_timeout": seconds,
+            "tcp_user_timeout": int(self.timeout * 1000),
+            "keepalives_idle": seconds,
+            "keepalives_interval": seconds,
+            "keepalives_count": 2,
+            "application_name": "servicegroup",
+        }
+        if beats:  # a beat lost in a crash of the server is a beat that comes again
+            arguments["options"] = "-c synchronous_commit=off"
+        return arguments
+
+    def connected(self, connection: Any) -> None:
+        pass
+
+    def connector(self) -> Callable[..., Any] | None:
+        from servicegroup.db.patience import connector
+
+        return connector(self.timeout)
+
+    def exclusive(self, connection: sa.Connection) -> None:
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7308895158390256737)")
+
+
+class MySQL(Dialect):
+    """MySQL and MariaDB: ``UTC_TIMESTAMP(6)``, which knows neither session zone nor summer time."""
+
+    name = "mysql"
+    begin = "START TRANSACTION"
+    now = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))"
+    wall = now
+    boot = "''"
+    locks_rows = True
+
+    def connect_args(self, *, beats: bool) -> dict[str, Any]:  # noqa: ARG002
+        return {
+            "connect_timeout": max(1, round(self.timeout)),
+            "read_timeout": self.timeout,
+            "write_timeout": self.timeout,
+            "charset": "utf8mb4",
+        }
+
+    def connected(self, connection: Any) -> None:
+        # Repeatable read would lock the gaps around absent rows: joins of new members would
+        # deadlock one another.
+        with connection.cursor() as cursor:
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            cursor.execute("SET SESSION sql_mode = 'TRADITIONAL'")
+
+    def exclusive(self, connection: sa.Connection) -> None:
+        connection.exec_driver_sql("SELECT GET_LOCK('servicegroup', 60)")
+
+
+def dialect(url: URL, settings: Settings) -> Dialect:
+    """Return the dialect of a checked URL."""
+    family = url.get_backend_name()
+    kinds = {"postgresql": PostgreSQL, "mysql": MySQL, "mariadb": MySQL}
+    return kinds.get(family, Dialect)(settings)
+
+
+def _boottime() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+
+
+def _walltime() -> int:
+    return time.time_ns() // 1000
+
+
+def _boot_id() -> str:
+    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""

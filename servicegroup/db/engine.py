@@ -1,0 +1,179 @@
+"""The way to the database: engines, transactions, retries. One object per process.
+
+Every connection is in autocommit mode, so that a look is one statement and one round trip; what
+must be whole runs in :meth:`Database.transaction`. Nothing is pinged before use: a connection
+that turns out to be dead is replaced and the call repeated once (all our calls may be repeated).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from oslo_config import cfg
+from oslo_db import api as oslo_db_api
+from oslo_db import exception as oslo_db_exception
+from oslo_db.sqlalchemy import exc_filters
+from sqlalchemy import event
+
+from servicegroup.config import DATABASE_GROUP, Settings
+from servicegroup.db import connection as db_connection
+from servicegroup.db import tables
+from servicegroup.db.dialect import Dialect, dialect
+from servicegroup.exceptions import DatabaseNotReady, DriverUnavailable
+
+T = TypeVar("T")
+
+#: What SQLAlchemy and oslo.db raise when the database did not answer.
+CLIENT_ERRORS: tuple[type[Exception], ...] = (
+    oslo_db_exception.DBConnectionError,
+    oslo_db_exception.DBDeadlock,
+    sa.exc.OperationalError,
+    sa.exc.InterfaceError,
+    sa.exc.TimeoutError,
+)
+
+#: A transaction that lost against another one is tried again this often, in seconds.
+_RETRIES = {"max_retries": 12, "retry_interval": 0.005, "max_retry_interval": 0.25}
+
+
+class Database:
+    """Connections to one database. Usable from any thread; not across a fork."""
+
+    def __init__(self, conf: cfg.ConfigOpts, settings: Settings) -> None:
+        self.url, self.is_default = db_connection.resolve(conf)
+        self.dialect: Dialect = dialect(self.url, settings)
+        self._options = conf[DATABASE_GROUP]
+        self._engine = self._create(beats=False)
+        self._beats = self._create(beats=True)
+        self._repeat = oslo_db_api.wrap_db_retry(
+            retry_on_deadlock=True,
+            exception_checker=lambda error: isinstance(error, oslo_db_exception.DBDuplicateEntry),
+            jitter=True,
+            **_RETRIES,
+        )
+
+    @property
+    def place(self) -> str:
+        """The URL without its password, for messages."""
+        return self.url.render_as_string(hide_password=True)
+
+    def read(self, look: Callable[[sa.Connection], T]) -> T:
+        """Run *look* with a connection in autocommit mode."""
+        return self._run(self._engine, look)
+
+    def beat(self, write: Callable[[sa.Connection], T]) -> T:
+        """Run *write* on the connection that is kept for beats alone."""
+        return self._run(self._beats, write)
+
+    def transaction(self, write: Callable[[sa.Connection], T]) -> T:
+        """Run *write* as one transaction; again from its start if it lost against another one."""
+
+        def whole(connection: sa.Connection) -> T:
+            with self._begun(connection):
+                return write(connection)
+
+        result: T = self._repeat(self._run)(self._engine, whole)
+        return result
+
+    def abandon(self) -> None:
+        """Forget all connections without a word on the wire; the next call opens new ones."""
+        for engine in (self._engine, self._beats):
+            engine.dispose(close=False)
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        for engine in (self._engine, self._beats):
+            engine.dispose()
+
+    def version(self) -> str | None:
+        """Return the revision of our tables, or ``None`` where there are none."""
+        statement: sa.Select[Any] = sa.select(sa.column("version_num")).select_from(
+            sa.table(tables.VERSION_TABLE)
+        )
+        try:
+            version: str | None = self.read(lambda connection: connection.scalar(statement))
+        except oslo_db_exception.DBNonExistentTable:
+            return None
+        return version
+
+    def require_tables(self) -> None:
+        """Check that the tables are there in the version that this library needs.
+
+        :raises DatabaseNotReady: they are not
+        :raises DriverUnavailable: the database did not answer
+        """
+        try:
+            version = self.version()
+        except CLIENT_ERRORS as error:
+            raise DriverUnavailable(
+                f"{db_connection.OPTION} {self.place} does not answer: "
+                f"{first_line(error)}; check that the server runs and that the URL is right"
+            ) from error
+        if version != tables.HEAD:
+            found = "holds no tables of ours" if version is None else f"is at version {version}"
+            raise DatabaseNotReady(
+                f"the database {self.place} {found}, version {tables.HEAD} is needed: run "
+                f"'servicegroup db upgrade' with the same configuration"
+            )
+
+    def _run(self, engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
+        try:
+            with engine.connect() as connection:
+                return work(connection)
+        except oslo_db_exception.DBConnectionError:
+            # The pool dropped its stale connections with this error.
+            with engine.connect() as connection:
+                return work(connection)
+
+    @contextlib.contextmanager
+    def _begun(self, connection: sa.Connection) -> Iterator[None]:
+        connection.exec_driver_sql(self.dialect.begin)
+        try:
+            yield
+            connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            try:
+                connection.exec_driver_sql("ROLLBACK")
+            except Exception:  # noqa: BLE001 - the first error is the one to tell
+                connection.invalidate()
+            raise
+
+    def _create(self, *, beats: bool) -> sa.Engine:
+        options = self._options
+        arguments: dict[str, Any] = {
+            "isolation_level": "AUTOCOMMIT",
+            "skip_autocommit_rollback": True,
+            "pool_recycle": options.connection_recycle_time,
+            "connect_args": self.dialect.connect_args(beats=beats),
+        }
+        if beats:
+            arguments |= {"pool_size": 1, "max_overflow": 2}
+        else:
+            arguments |= {"pool_size": options.max_pool_size, "max_overflow": options.max_overflow}
+        arguments["pool_timeout"] = options.pool_timeout or self.dialect.timeout
+        url = self.url
+        if options.connection_parameters:
+            url = url.update_query_string(options.connection_parameters, append=True)
+        engine = sa.create_engine(url, **arguments)
+        connector = self.dialect.connector()
+        if connector is not None:
+
+            @event.listens_for(engine, "do_connect")
+            def connect(dialect: Any, record: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
+                return connector(*args, **kwargs)
+
+        @event.listens_for(engine, "connect")
+        def connected(connection: Any, record: Any) -> None:  # noqa: ARG001
+            self.dialect.connected(connection)
+
+        exc_filters.register_engine(engine)
+        return engine
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, without the statement that SQLAlchemy adds."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

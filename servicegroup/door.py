@@ -1,0 +1,134 @@
+"""The one door to a driver: it opens the client at first use and speaks our errors only."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from servicegroup.driver import Capability, Driver, Lost, Sightings
+from servicegroup.exceptions import DriverUnavailable, NotSupported, ServiceGroupError
+from servicegroup.model import Member
+
+T = TypeVar("T")
+
+
+class Door:
+    """A driver as the rest of the core sees it: same calls, translated errors.
+
+    Every call may raise :exc:`DriverUnavailable`, with the client library's error as its cause, or
+    :exc:`NotSupported`. Usable from any thread.
+    """
+
+    def __init__(self, name: str, driver: Driver) -> None:
+        self.name = name
+        self.driver = driver
+        self._opening = threading.Lock()
+        self._open = False
+
+    @property
+    def capabilities(self) -> Capability:
+        """What the driver promises; a wrapper may know only once it has started."""
+        return self.driver.capabilities
+
+    def start(self) -> None:
+        """Open the client now rather than at first use."""
+        with self._translated():
+            self._started()
+
+    def stop(self) -> None:
+        """Close the client; the next call opens it again."""
+        with self._opening:
+            self._open = False
+        with self._translated():
+            self.driver.stop()
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Open the client if need be, and do *work* that goes past the driver's own methods."""
+        with self._translated():
+            self._started()
+            return work()
+
+    def join(self, members: Sequence[Member]) -> list[Member]:
+        """See :meth:`servicegroup.driver.Driver.join`."""
+        with self._translated():
+            return self._writable().join(members)
+
+    def update(self, members: Sequence[Member]) -> list[Lost]:
+        """See :meth:`servicegroup.driver.Driver.update`."""
+        with self._translated():
+            return self._writable().update(members)
+
+    def heartbeat(self, instance_id: str, members: Sequence[Member]) -> list[Lost]:
+        """See :meth:`servicegroup.driver.Driver.heartbeat`."""
+        with self._translated():
+            return self._writable().heartbeat(instance_id, members)
+
+    def leave(self, members: Sequence[Member]) -> None:
+        """See :meth:`servicegroup.driver.Driver.leave`."""
+        with self._translated():
+            self._writable().leave(members)
+
+    def end(self, instance_id: str, reason: str) -> None:
+        """See :meth:`servicegroup.driver.Driver.end`."""
+        with self._translated():
+            self._writable().end(instance_id, reason)
+
+    def sightings(
+        self,
+        group_id: str,
+        member_ids: Collection[str] | None = None,
+        *,
+        known: Mapping[str, Member] | None = None,
+        attributes: bool = True,
+    ) -> Sightings:
+        """See :meth:`servicegroup.driver.Driver.sightings`."""
+        with self._translated():
+            return self._started().sightings(
+                group_id, member_ids, known=known, attributes=attributes
+            )
+
+    def groups(self) -> list[str]:
+        """See :meth:`servicegroup.driver.Driver.groups`."""
+        with self._translated():
+            return self._started().groups()
+
+    def watch(
+        self, group_id: str, changed: Callable[[Collection[str] | None], None]
+    ) -> Callable[[], None]:
+        """See :meth:`servicegroup.driver.Driver.watch`."""
+        with self._translated():
+            driver = self._started()
+            if Capability.WATCH not in driver.capabilities:
+                raise NotSupported(f"driver {self.name!r} cannot call back; it is polled")
+            return driver.watch(group_id, changed)
+
+    def _writable(self) -> Driver:
+        driver = self._started()
+        if Capability.READ_ONLY in driver.capabilities:
+            raise NotSupported(
+                f"driver {self.name!r} only reads: its members come from elsewhere and cannot "
+                f"join, beat or leave through it"
+            )
+        return driver
+
+    def _started(self) -> Driver:
+        if not self._open:
+            with self._opening:
+                if not self._open:
+                    self.driver.start()
+                    self._open = True
+        return self.driver
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except ServiceGroupError:
+            raise
+        except self.driver.client_errors as error:
+            words = str(error).strip() or type(error).__name__
+            raise DriverUnavailable(
+                f"the store of driver {self.name!r} did not answer: {words.splitlines()[0]}"
+            ) from error

@@ -1,0 +1,68 @@
+"""Every error of the library: one root, each also a built-in where one fits."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "ConfigurationError",
+    "DatabaseNotReady",
+    "DriverNotFound",
+    "DriverUnavailable",
+    "InvalidMember",
+    "LivenessUnknown",
+    "MemberExists",
+    "NoSuchService",
+    "NotSupported",
+    "ServiceGroupError",
+]
+
+
+class ServiceGroupError(Exception):
+    """Root of all errors raised on purpose by this library."""
+
+    #: Whether the same call may succeed later without anybody changing anything.
+    retryable: ClassVar[bool] = False
+
+
+class ConfigurationError(ServiceGroupError, ValueError):
+    """A setting cannot work; the message names the option, its value and what would."""
+
+
+class DriverNotFound(ConfigurationError):
+    """No driver of that name can be loaded; the message lists those that can."""
+
+
+class DatabaseNotReady(ConfigurationError):
+    """The database answers but does not hold our tables, or an older version of them."""
+
+
+class InvalidMember(ServiceGroupError, ValueError):
+    """An id, a name or an attribute that no store could keep; the message says which and why."""
+
+
+class MemberExists(ServiceGroupError):
+    """Another live process holds this member id, and ``takeover=False`` was asked for."""
+
+
+class NoSuchService(ServiceGroupError, LookupError):
+    """No service record under this group and member id."""
+
+
+class NotSupported(ServiceGroupError, NotImplementedError):
+    """The configured driver does not promise this ability."""
+
+
+class DriverUnavailable(ServiceGroupError, ConnectionError):
+    """The store did not answer; the client library's error is chained as the cause.
+
+    It says nothing about any member: nobody is called dead because our own store is unreachable.
+    """
+
+    retryable = True
+
+
+class LivenessUnknown(ServiceGroupError, RuntimeError):
+    """The store answered, but what it holds neither proves life nor death; retry later."""
+
+    retryable = True

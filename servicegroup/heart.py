@@ -1,0 +1,306 @@
+"""The heart: keeps the members of this process alive in every store it reports to.
+
+Its own thread only keeps time and never waits for a store: each store is talked to on a thread of
+its :class:`servicegroup.report.Report`, so that ``lost`` fires in time also when a store hangs.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from servicegroup.bounded import BoundedCaller
+from servicegroup.config import Settings
+from servicegroup.driver import Loss, Lost
+from servicegroup.exceptions import DriverUnavailable, ServiceGroupError
+from servicegroup.health import HealthCheck
+from servicegroup.membership import Health, Membership, OnLost
+from servicegroup.model import Member, check_attributes
+from servicegroup.report import Key, Report
+from servicegroup.status import in_words
+
+LOG = logging.getLogger(__name__)
+
+#: ``lost`` fires this share of ``service_down_time`` before others may call the member down.
+MARGIN = 0.1
+
+
+def boottime() -> float:
+    """Seconds by a clock that runs on while the machine sleeps and that nobody can set."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Heart:
+    """All memberships of one process. *reports*: the judged store first, then any others."""
+
+    def __init__(self, settings: Settings, reports: Sequence[Report]) -> None:
+        self._settings = settings
+        self._reports = reports
+        self._judged = reports[0]
+        self._patience = settings.service_down_time * (1 - MARGIN)
+        self._memberships: dict[Key, Membership] = {}
+        self._checks: dict[Key, HealthCheck] = {}
+        self._tell = BoundedCaller("servicegroup-callbacks")
+        self._wake = threading.Condition()
+        self._woken = False
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+        self._first_joined = float("-inf")
+        self._recoveries = 0
+        for report in reports:
+            report.landed = self._rouse
+
+    def join(
+        self,
+        member: Member,
+        *,
+        wait: bool = True,
+        on_lost: OnLost | None = None,
+        health: Health | None = None,
+    ) -> Membership:
+        """Desire *member*, then store it; see :meth:`servicegroup.ServiceGroup.join`."""
+        key = (member.group_id, member.member_id)
+        if key in self._memberships:
+            raise ServiceGroupError(
+                f"this process is already member {member.member_id!r} of group "
+                f"{member.group_id!r}; leave first, or use update()"
+            )
+        membership = Membership(self, member, on_lost)
+        if not self._memberships:
+            self._first_joined = boottime()
+        self._memberships[key] = membership
+        for report in self._reports:
+            report.want(member, changed=False)
+        if wait:
+            self._store(membership, key)
+        if health is not None:
+            interval = self._settings.report_interval
+            self._checks[key] = HealthCheck(key[1], health, interval, self._rouse)
+        self._run()
+        return membership
+
+    def membership(self, group_id: str, member_id: str) -> Membership | None:
+        """Return this process's own membership under these ids, if it holds one."""
+        return self._memberships.get((group_id, member_id))
+
+    def update(self, membership: Membership, attributes: Mapping[str, Any]) -> None:
+        """Store new attributes of a member; see :meth:`Membership.update`."""
+        checked = check_attributes(attributes)
+        self._require(membership)
+        self._change(membership, attributes=checked)
+        self._flush()
+        self._require(membership)
+
+    def leave(self, membership: Membership) -> bool:
+        """Take a member out; see :meth:`Membership.leave`."""
+        if membership.ended:
+            return True
+        self._forget(membership, leave=True)
+        membership.tell_left()
+        try:
+            for report in self._reports:
+                report.flush(min(report.patience, self._settings.stop_deadline))
+        except DriverUnavailable as error:
+            LOG.warning("leaving is not confirmed and will be tried again: %s", error)
+            self._run()
+            return False
+        return True
+
+    def in_contact(self) -> bool:
+        """Whether the last beat is recent enough for others to see the members alive."""
+        return boottime() < self._judged.heard_at + self._patience
+
+    def stop(self, deadline: float) -> None:
+        """Leave with all members and end all threads, within *deadline* seconds."""
+        until = boottime() + deadline
+        with self._wake:
+            self._stopped = True
+            self._wake.notify_all()
+        left = list(self._memberships.values())
+        for check in self._checks.values():
+            check.close()
+        for membership in left:
+            self._forget(membership, leave=True)
+            membership.tell_left()
+        for report in self._reports:
+            try:
+                if report.busy:
+                    report.flush(max(0.05, until - boottime()))
+            except ServiceGroupError as error:
+                LOG.warning(
+                    "could not leave with %d members: %s; they go down by their age",
+                    len(left),
+                    error,
+                )
+            except Exception:
+                LOG.exception("leaving failed")
+            report.close()
+        self._tell.close()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(max(0.05, until - boottime()))
+
+    def inherited(self) -> None:
+        """Tell the memberships that they stayed with the parent of a fork. Touches nothing else."""
+        self._stopped = True
+        for membership in self._memberships.values():
+            membership.inherited()
+
+    # -- the thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        with self._wake:
+            if self._thread is None and not self._stopped:
+                self._thread = threading.Thread(
+                    target=self._beat_on, name="servicegroup-heart", daemon=True
+                )
+                self._thread.start()
+        self._rouse()
+
+    def _rouse(self) -> None:
+        with self._wake:
+            self._woken = True
+            self._wake.notify_all()
+
+    def _beat_on(self) -> None:
+        while not self._stopped:
+            try:
+                until = self.step(boottime())
+            except Exception:
+                LOG.exception("the heart missed a step")
+                until = boottime() + self._settings.report_interval
+            with self._wake:
+                if not self._woken and not self._stopped:
+                    self._wake.wait(max(0.0, min(until - boottime(), 3600.0)))
+                self._woken = False
+
+    def step(self, now: float) -> float:
+        """Do what is due at *now*; returns when to come back."""
+        until = float("inf")
+        for report in self._reports:
+            lost, again = report.step(now)
+            for one in lost:
+                self._lost(one)
+            until = min(until, again)
+        recoveries = sum(report.recoveries for report in self._reports)
+        if recoveries != self._recoveries:  # whichever it was, no store waits for its turn now
+            self._recoveries = recoveries
+            for report in self._reports:
+                report.hurry()
+            until = now
+        for key, check in list(self._checks.items()):
+            reason = check.step(now)
+            membership = self._memberships.get(key)
+            if membership is not None and reason != membership.member.withdrawn:
+                self._withdraw(membership, reason)
+            until = min(until, check.due)
+        return min(until, self._contact(now))
+
+    def _contact(self, now: float) -> float:
+        """Tell the members when they cannot be seen any more, and when they can again."""
+        memberships = list(self._memberships.values())
+        if not memberships:
+            return float("inf")
+        expires = max(self._judged.heard_at, self._first_joined) + self._patience
+        if now < expires:
+            for membership in memberships:
+                if membership.lost.is_set():
+                    membership.tell_recovered()
+            return expires
+        silent = now - self._judged.heard_at
+        since = f"for {in_words(silent)}" if silent < float("inf") else "yet"
+        for membership in memberships:
+            if not membership.lost.is_set():
+                reason = f"no beat of this process was stored {since}"
+                LOG.error("%r: %s; others may soon call it down", membership, reason)
+                self._call_back(membership.tell_lost(reason, for_good=False))
+        return float("inf")
+
+    # -- changes ------------------------------------------------------------------------------
+
+    def _store(self, membership: Membership, key: Key) -> None:
+        """Join now; on failure nothing stays behind, not even later."""
+        try:
+            for one in self._judged.flush(self._judged.patience):
+                self._lost(one)
+            stored = self._judged.stored(key)
+            if stored is not None:
+                membership.member = stored
+        except BaseException as error:
+            self._memberships.pop(key, None)
+            for report in self._reports:
+                report.drop(key, leave=True)
+            if isinstance(error, DriverUnavailable):
+                # The store may have taken it without our hearing so: leave as soon as it answers.
+                self._judged.doubt(key)
+                self._run()
+            raise
+
+    def _change(self, membership: Membership, **changes: Any) -> None:
+        member = membership.member
+        member = member._replace(**changes, revision=member.revision + 1)
+        membership.member = member
+        for report in self._reports:
+            report.want(member, changed=True)
+
+    def _withdraw(self, membership: Membership, reason: str | None) -> None:
+        if reason is None:
+            LOG.warning("%r is well again", membership)
+        else:
+            LOG.error("%r withdraws: %s", membership, reason)
+        self._change(membership, withdrawn=reason)
+
+    def _flush(self) -> None:
+        try:
+            for one in self._judged.flush(self._judged.patience):
+                self._lost(one)
+        finally:
+            self._run()
+
+    def _lost(self, lost: Lost) -> None:
+        key = (lost.member.group_id, lost.member.member_id)
+        membership = self._memberships.get(key)
+        if membership is None or membership.ended:
+            return
+        if lost.loss is Loss.REMOVED and self._settings.rejoin_removed:
+            LOG.warning("%r was removed by an operator: joining again", membership)
+            for report in self._reports:
+                report.forget(key)
+            return
+        self._forget(membership, leave=False)
+        if lost.loss is Loss.SUPERSEDED:
+            by = lost.by
+            who = f"process {by.process_id} on host {by.hostname}" if by else "another process"
+            reason = f"superseded: {who} joined later under the same member id"
+        else:
+            reason = "removed by an operator"
+        LOG.error("%r is no longer a member and stops beating: %s", membership, reason)
+        self._call_back(membership.tell_lost(reason, for_good=True))
+
+    def _forget(self, membership: Membership, *, leave: bool) -> None:
+        key = (membership.member.group_id, membership.member.member_id)
+        if self._memberships.get(key) is membership:
+            del self._memberships[key]
+            check = self._checks.pop(key, None)
+            if check is not None:
+                check.close()
+            for report in self._reports:
+                report.drop(key, leave=leave)
+
+    def _require(self, membership: Membership) -> None:
+        if membership.ended:
+            raise ServiceGroupError(f"{membership!r} is no longer a member: join again")
+
+    def _call_back(self, callback: Any) -> None:
+        if callback is None:
+            return
+
+        def run() -> None:
+            try:
+                callback()
+            except Exception:
+                LOG.exception("the on_lost callback failed")
+
+        self._tell.submit(run)

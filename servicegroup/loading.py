@@ -1,0 +1,101 @@
+"""Finding drivers by name among the installed entry points, and the options of all of them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+from typing import Any
+
+from oslo_config import cfg
+from stevedore import named
+
+from servicegroup import config
+from servicegroup.driver import Driver
+from servicegroup.exceptions import DriverNotFound
+
+LOG = logging.getLogger(__name__)
+
+NAMESPACE = "servicegroup.drivers"
+#: The extra of ours that brings a driver's client library.
+_EXTRAS = {
+    "zookeeper": "zookeeper",
+    "zk": "zookeeper",
+    "memcache": "memcache",
+    "memcached": "memcache",
+    "mc": "memcache",
+    "k8s": "k8s",
+    "tooz": "tooz",
+}
+
+
+def load(name: str) -> type[Driver]:
+    """Return the driver class of that name.
+
+    :raises DriverNotFound: it is not installed, its library is missing, or it is no driver; the
+        message names the remedy and lists what is installed
+    """
+    failures: list[BaseException] = []
+
+    def failed(manager: Any, entry_point: Any, error: BaseException) -> None:  # noqa: ARG001
+        failures.append(error)
+
+    manager: Any = named.NamedExtensionManager(
+        NAMESPACE,
+        [name],
+        on_load_failure_callback=failed,
+        on_missing_entrypoints_callback=lambda missing: None,  # noqa: ARG005
+    )
+    if failures:
+        raise _broken(name, failures[0]) from failures[0]
+    plugins = [extension.plugin for extension in manager]
+    if not plugins:
+        raise DriverNotFound(
+            f"[{config.GROUP}] driver={name!r} is not installed; installed are: "
+            f"{', '.join(installed())}"
+        )
+    plugin = plugins[0]
+    if not (isinstance(plugin, type) and issubclass(plugin, Driver)):
+        raise DriverNotFound(
+            f"[{config.GROUP}] driver={name!r} names {plugin!r}, which is no subclass of "
+            f"servicegroup.driver.Driver; its author has to mend its entry point in {NAMESPACE}"
+        )
+    return plugin
+
+
+def installed() -> list[str]:
+    """Names of all installed drivers, sorted; whether they load is another question."""
+    return sorted({entry.name for entry in importlib.metadata.entry_points(group=NAMESPACE)})
+
+
+def register_options(conf: cfg.ConfigOpts, driver: type[Driver]) -> None:
+    """Register a driver's own options on *conf*."""
+    if driver.options_group is not None:
+        conf.register_opts(driver.options, group=driver.options_group)
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """Return all options for ``oslo-config-generator``: ours and those of installed drivers."""
+    groups: dict[str, dict[str, cfg.Opt]] = {
+        config.GROUP: {option.name: option for option in config.OPTIONS}
+    }
+    for name in installed():
+        try:
+            driver = load(name)
+        except DriverNotFound as error:
+            LOG.warning("options of driver %s are left out: %s", name, error)
+            continue
+        if driver.options_group is not None:
+            known = groups.setdefault(driver.options_group, {})
+            known.update({option.name: option for option in driver.options})
+    return [(group, list(options.values())) for group, options in groups.items()]
+
+
+def _broken(name: str, error: BaseException) -> DriverNotFound:
+    if isinstance(error, ImportError) and name in _EXTRAS:
+        return DriverNotFound(
+            f"[{config.GROUP}] driver={name!r} needs a library that is not installed ({error}): "
+            f"pip install 'servicegroup[{_EXTRAS[name]}]'"
+        )
+    return DriverNotFound(
+        f"[{config.GROUP}] driver={name!r} cannot be loaded: {type(error).__name__}: {error}"
+    )

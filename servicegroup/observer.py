@@ -1,0 +1,90 @@
+"""Looking at a group: the driver's sightings, records kept apart from them, and the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from servicegroup.door import Door
+from servicegroup.driver import Capability, Sightings
+from servicegroup.liveness import Limits, Witness, judge
+from servicegroup.model import EndKind, Member, Record, Sighting, State
+from servicegroup.status import MemberStatus
+
+
+class Look(NamedTuple):
+    """What one look found, not judged yet.
+
+    ``records``: {member id: sighting in the records}, ``None`` where the driver carries them or
+    none are in use.
+    """
+
+    seen: Sightings
+    records: Mapping[str, Sighting] | None = None
+    records_witnessed: bool = True
+
+
+class Observer:
+    """Reads and judges. Usable from any thread; errors as from :class:`Door`."""
+
+    def __init__(self, door: Door, records: Door | None, limits: Limits) -> None:
+        self._door = door
+        self._records = records
+        self._limits = limits
+
+    def look(
+        self,
+        group_id: str,
+        member_ids: Collection[str] | None = None,
+        *,
+        known: Mapping[str, Member] | None = None,
+        attributes: bool = True,
+    ) -> Look:
+        """Ask the driver, and the records if it does not carry them: one call each."""
+        seen = self._door.sightings(group_id, member_ids, known=known, attributes=attributes)
+        if self._records is None or Capability.RECORDS in self._door.capabilities:
+            return Look(seen)
+        recorded = self._records.sightings(group_id, member_ids, attributes=attributes)
+        by_id = {sighting.member.member_id: sighting for sighting in recorded.members}
+        return Look(seen, by_id, recorded.witnessed)
+
+    def states(self, group_id: str) -> dict[str, State]:
+        """Return the verdict on each member of a group, and nothing else."""
+        look = self.look(group_id, attributes=False)
+        return {status.member.member_id: status.liveness.state for status in self.judged(look)}
+
+    def judged(
+        self, look: Look, *, own_witness: bool = False, left: bool = False
+    ) -> Iterator[MemberStatus]:
+        """Give each member its verdict; those of the records that the driver lacks come last.
+
+        :param own_witness: the caller itself vouches for the store
+        :param left: also records of members that left
+        """
+        limits = self._limits
+        witness = Witness(own_witness or look.seen.witnessed, own_witness or look.records_witnessed)
+        if look.records is None:
+            for sighting in look.seen.members:
+                record = sighting.record
+                verdict = judge(record, sighting, witness, limits)
+                yield MemberStatus(sighting.member, verdict, record)
+            return
+        rest = dict(look.records)
+        for sighting in look.seen.members:
+            beside = _beside(rest.pop(sighting.member.member_id, None))
+            verdict = judge(beside, sighting, witness, limits)
+            if beside is None and verdict.is_up:
+                verdict = verdict._replace(detail="no service record")
+            yield MemberStatus(sighting.member, verdict, beside)
+        for sighting in rest.values():
+            gone = sighting.ended is not None and sighting.ended.kind is EndKind.LEFT
+            if left or not gone:
+                record = _beside(sighting)
+                yield MemberStatus(sighting.member, judge(record, None, witness, limits), record)
+
+
+def _beside(recorded: Sighting | None) -> Record | None:
+    """Return the record of a sighting in the records, with the age of its own sign of life."""
+    if recorded is None or recorded.record is None:
+        return None
+    return recorded.record._replace(age=recorded.age)

@@ -1,0 +1,193 @@
+"""What a watch knows of a group, and what its consumer has been told of it.
+
+There is no queue of events: the consumer's copy and the current picture are kept, and an event is
+made when it is fetched. A slow consumer therefore gets an honest path of its own copy, in bounded
+memory: what came and went meanwhile is not told, a change of life always is.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+import heapq
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from servicegroup.diff import changed, diff
+from servicegroup.model import EventType, Member, State
+from servicegroup.status import Cause, Event, Liveness, MemberStatus
+
+
+class _Mark(enum.Enum):
+    READY = "ready"
+    CONTACT = "contact"
+
+
+class Seen(NamedTuple):
+    """A judged member and when, by the watch's own clock, its sign of life was given."""
+
+    status: MemberStatus
+    heard_at: float
+
+
+class Picture:
+    """One group in memory. Not locked: the watch holds its lock around every call."""
+
+    def __init__(self, group_id: str, limit: float) -> None:
+        self.group_id = group_id
+        #: Members without a verdict: worth another look soon.
+        self.unsure: set[str] = set()
+        #: {member id: True (up), False (down) or None (unknown)}; the watch's fast path reads it.
+        self.up: dict[str, bool | None] = {}
+        self._current: dict[str, Seen] = {}
+        self._vanished: dict[str, float] = {}
+        self._limit = limit
+        self._expiries: list[tuple[float, str]] = []  # a heap; one entry a member, maybe early
+        self._expiring: set[str] = set()
+        self._told: dict[str, MemberStatus] = {}
+        self._told_stale = False
+        self._stale: str | None = None
+        self._pending: dict[str | _Mark, None] = {}
+        self._out: collections.deque[Event] = collections.deque()
+
+    def known(self, member_ids: Collection[str] | None) -> dict[str, Member]:
+        """Members as held, for the driver to leave out what it need not read again."""
+        current = self._current
+        if member_ids is None:
+            return {member_id: seen.status.member for member_id, seen in current.items()}
+        return {key: current[key].status.member for key in member_ids if key in current}
+
+    def replace(self, statuses: Iterable[MemberStatus], now: float) -> None:
+        """Take in a look at the whole group, made at *now*."""
+        seen = self.merge(statuses, now)
+        self._missing(self._current.keys() - seen, now)
+
+    def merge(
+        self, statuses: Iterable[MemberStatus], now: float, asked: Collection[str] = ()
+    ) -> set[str]:
+        """Take in a look at some members; those *asked* for and not found are missing."""
+        seen = set()
+        for status in statuses:
+            seen.add(status.member_id)
+            if status.liveness.cause is Cause.LEFT:
+                self._remove(status.member_id)
+            else:
+                self._vanished.pop(status.member_id, None)
+                self._put(status, now)
+        if asked:
+            self._missing((set(asked) - seen) & self._current.keys(), now)
+        return seen
+
+    def mark_ready(self) -> None:
+        """Tell READY after what is told by now."""
+        self._pending[_Mark.READY] = None
+
+    def mark_contact(self, stale: str | None) -> None:
+        """Tell STALE with the reason *stale*, or FRESH; what changes to and fro is not told."""
+        if (stale is None) != (self._stale is None):
+            self._pending[_Mark.CONTACT] = None
+        self._stale = stale
+
+    def next_event(self) -> Event | None:
+        """Return the next thing to tell, and count it as told."""
+        while not self._out and self._pending:
+            token = next(iter(self._pending))
+            del self._pending[token]
+            self._tell(token)
+        return self._out.popleft() if self._out else None
+
+    def statuses(self, now: float) -> list[MemberStatus]:
+        """All members as of *now*, with their ages grown since the last look."""
+        return [self._aged(seen, now) for seen in self._current.values()]
+
+    def status(self, member_id: str, now: float) -> MemberStatus | None:
+        """One member as of *now*; ``None`` if there is no such member."""
+        seen = self._current.get(member_id)
+        return None if seen is None else self._aged(seen, now)
+
+    def due(self, until: float) -> list[str]:
+        """Members that will not be up any more at *until* unless they beat."""
+        due = []
+        while self._expiries and self.next_expiry() < until:
+            due.append(heapq.heappop(self._expiries)[1])
+        for member_id in due:
+            heapq.heappush(
+                self._expiries, (self._current[member_id].heard_at + self._limit, member_id)
+            )
+        return due
+
+    def next_expiry(self) -> float:
+        """When the first member that is up would go down without another beat."""
+        while self._expiries:
+            at, member_id = self._expiries[0]
+            seen = self._current.get(member_id)
+            if seen is None or not self.up[member_id]:
+                heapq.heappop(self._expiries)
+                self._expiring.discard(member_id)
+            elif seen.heard_at + self._limit > at:
+                heapq.heapreplace(self._expiries, (seen.heard_at + self._limit, member_id))
+            else:
+                return at
+        return float("inf")
+
+    def _put(self, status: MemberStatus, now: float) -> None:
+        member_id, age = status.member_id, status.liveness.age
+        before = self._current.get(member_id)
+        heard_at = now if age is None else now - age
+        if before is not None and not changed(before.status, status):
+            self._current[member_id] = before._replace(heard_at=heard_at)
+            return
+        self._current[member_id] = Seen(status, heard_at)
+        self._pending[member_id] = None
+        unsure = status.state is State.UNKNOWN
+        self.up[member_id] = None if unsure else status.is_up
+        (self.unsure.add if unsure else self.unsure.discard)(member_id)
+        if status.is_up and age is not None and member_id not in self._expiring:
+            self._expiring.add(member_id)
+            heapq.heappush(self._expiries, (heard_at + self._limit, member_id))
+
+    def _remove(self, member_id: str) -> None:
+        self._vanished.pop(member_id, None)
+        if self._current.pop(member_id, None) is not None:
+            del self.up[member_id]
+            self.unsure.discard(member_id)
+            self._pending[member_id] = None
+
+    def _missing(self, member_ids: Collection[str], now: float) -> None:
+        """Members no longer in the store, without evidence: unknown for a while, then LEFT."""
+        for member_id in member_ids:
+            since = self._vanished.setdefault(member_id, now)
+            if now - since > self._limit:
+                self._remove(member_id)
+                continue
+            seen = self._current[member_id]
+            verdict = Liveness(State.UNKNOWN, Cause.VANISHED, since=now - since)
+            self._put(seen.status._replace(liveness=verdict), now)
+
+    def _tell(self, token: str | _Mark) -> None:
+        if token is _Mark.READY:
+            self._out.append(Event(EventType.READY, self.group_id))
+        elif token is _Mark.CONTACT:
+            stale = self._stale is not None
+            if stale is not self._told_stale:
+                self._told_stale = stale
+                kind = EventType.STALE if stale else EventType.FRESH
+                self._out.append(Event(kind, self.group_id, reason=self._stale or ""))
+        else:
+            assert isinstance(token, str)
+            seen = self._current.get(token)
+            after = None if seen is None else seen.status
+            self._out.extend(diff(self._told.get(token), after))
+            if after is None:
+                self._told.pop(token, None)
+            else:
+                self._told[token] = after
+
+    @staticmethod
+    def _aged(seen: Seen, now: float) -> MemberStatus:
+        liveness = seen.status.liveness
+        if liveness.age is None:
+            return seen.status
+        age, since = now - seen.heard_at, liveness.since
+        grown = None if since is None else since + age - liveness.age
+        return seen.status._replace(liveness=liveness._replace(age=age, since=grown))

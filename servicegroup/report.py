@@ -1,0 +1,264 @@
+"""Reporting one process's members to one store: joins, beats and repairs, one call at a time."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from servicegroup.bounded import BoundedCaller, CallTimeout
+from servicegroup.door import Door
+from servicegroup.driver import Loss, Lost
+from servicegroup.exceptions import DriverUnavailable, ServiceGroupError
+from servicegroup.model import Member
+from servicegroup.status import in_words
+
+LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Key = tuple[str, str]
+
+#: Beats are sent this much early at most, as a share of the interval, so that a fleet spreads.
+JITTER = 0.1
+#: Waits between tries after a failure, as shares of the interval; the last one repeats.
+BACK_OFF = (0.06, 0.12, 0.25)
+#: A beat may take several requests when something moved; each has its own time-out.
+REQUESTS = 3
+
+
+class Report:
+    """What one store has been told of the members, and when it must be told again.
+
+    The desired members are set from any thread by the heart; everything that talks to the store
+    runs on one thread, so that no older write can overtake a newer one.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        instance_id: str,
+        interval: float,
+        call_timeout: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self.door = door
+        #: When the last beat that succeeded was *sent*, by the heart's clock.
+        self.heard_at = float("-inf")
+        #: Called, on any thread, when a request came back.
+        self.landed: Callable[[], None] = lambda: None
+        #: How often the store answered again after a failure.
+        self.recoveries = 0
+        self._instance_id = instance_id
+        self._interval = interval
+        self.patience = REQUESTS * call_timeout
+        self._clock = clock
+        self._caller = BoundedCaller(f"servicegroup-{door.name}")
+        self._desired: dict[Key, Member] = {}
+        self._incarnations: dict[Key, Member] = {}
+        self._changed: set[Key] = set()
+        self._leaving: dict[Key, Member] = {}
+        self._doubtful: set[Key] = set()
+        self._hurried = False
+        self._flight: tuple[Future[list[Lost]], float] | None = None
+        self._due = float("-inf")
+        self._failing_since: float | None = None
+        self._failures = 0
+
+    # -- desired state, from any thread -------------------------------------------------------
+
+    def want(self, member: Member, *, changed: bool) -> None:
+        """Keep *member* in the store from now on; *changed*: its description is new."""
+        key = (member.group_id, member.member_id)
+        self._desired[key] = member
+        if changed and key in self._incarnations:
+            self._changed.add(key)
+        self._doubtful.discard(key)
+        self.hurry()
+
+    def drop(self, key: Key, *, leave: bool) -> None:
+        """Keep the member no longer; *leave*: also take it out of the store."""
+        self._desired.pop(key, None)
+        self._changed.discard(key)
+        stored = self._incarnations.pop(key, None)
+        if leave and stored is not None:
+            self._leaving[key] = stored
+            self.hurry()
+
+    def doubt(self, key: Key) -> None:
+        """Take back a join that may have been stored without our hearing so."""
+        self.drop(key, leave=False)
+        self._doubtful.add(key)
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Let the next step send, whenever it was due."""
+        self._hurried = True
+
+    def forget(self, key: Key) -> None:
+        """Join *key* anew at the next step: what was stored of it is gone."""
+        self._incarnations.pop(key, None)
+        self.hurry()
+
+    def stored(self, key: Key) -> Member | None:
+        """The member as this store has it, with its incarnation; ``None`` before it joined."""
+        return self._incarnations.get(key)
+
+    def flush(self, timeout: float) -> list[Lost]:
+        """Bring the store up to the desired state now, and wait for it.
+
+        :raises DriverUnavailable: it did not answer within *timeout* seconds
+        """
+        return self.call(self._settle, timeout)
+
+    def call(self, work: Callable[[], T], timeout: float) -> T:
+        """Run *work* on this report's thread, and wait at most *timeout* seconds.
+
+        :raises DriverUnavailable: the store did not answer
+        """
+        try:
+            return self._caller.call(work, timeout)
+        except CallTimeout as error:
+            raise self._silent(error) from error
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything to tell the store."""
+        return bool(self._desired or self._leaving or self._doubtful)
+
+    # -- the heart's steps --------------------------------------------------------------------
+
+    def step(self, now: float) -> tuple[list[Lost], float]:
+        """Send what is due and collect what came back; never waits.
+
+        :returns: members that need attention, and when to step again
+        """
+        lost: list[Lost] = []
+        if self._flight is not None:
+            future, sent = self._flight
+            if not future.done() and now < sent + self.patience:
+                return [], sent + self.patience
+            self._flight = None
+            lost = self._landed(future, sent, now)
+        busy = self.busy
+        if busy and (now >= self._due or (self._hurried and self._failing_since is None)):
+            self._hurried = False
+            future = self._caller.submit(self._beat)
+            self._flight = (future, now)
+            future.add_done_callback(lambda _: self.landed())
+            self._due = now + self._interval * (1 - JITTER * random.random())  # noqa: S311
+            return lost, now + self.patience
+        return lost, self._due if busy else float("inf")
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._caller.close()
+
+    # -- on this report's own thread ----------------------------------------------------------
+
+    def _beat(self) -> list[Lost]:
+        lost = self._settle()
+        members = [
+            member for key, member in list(self._incarnations.items()) if key in self._desired
+        ]
+        if not members:
+            return lost
+        attention = self.door.heartbeat(self._instance_id, members)
+        missing = [one.member for one in attention if one.loss is Loss.MISSING]
+        lost += [one for one in attention if one.loss is not Loss.MISSING]
+        if missing:
+            LOG.warning(
+                "%d of %d members of this process were missing in %s: asserting them again",
+                len(missing),
+                len(members),
+                self.door.name,
+            )
+            lost += self.door.update(missing)
+        return lost
+
+    def _settle(self) -> list[Lost]:
+        """Carry out what changed since the last call: leaves, joins, updates."""
+        for key in list(self._doubtful):
+            self._retract(key)
+        if self._leaving:
+            leaving = dict(self._leaving)
+            self.door.leave(list(leaving.values()))
+            for key, member in leaving.items():
+                if self._leaving.get(key) is member:
+                    del self._leaving[key]
+        joining = [m for key, m in list(self._desired.items()) if key not in self._incarnations]
+        if joining:
+            sent = self._clock()
+            for member in self.door.join(joining):
+                key = (member.group_id, member.member_id)
+                self._incarnations[key] = member
+                if key not in self._desired:  # left while it joined
+                    self.drop(key, leave=True)
+            self.heard_at = max(self.heard_at, sent)
+        changed = [key for key in list(self._changed) if key in self._desired]
+        if not changed:
+            return []
+        members = []
+        for key in changed:
+            stored = self._incarnations[key]
+            members.append(
+                self._desired[key]._replace(
+                    incarnation=stored.incarnation, started_at=stored.started_at
+                )
+            )
+        lost = self.door.update(members)
+        for key, member in zip(changed, members, strict=True):
+            self._incarnations[key] = member
+            if self._desired.get(key, member).revision == member.revision:
+                self._changed.discard(key)
+        return lost
+
+    def _retract(self, key: Key) -> None:
+        group_id, member_id = key
+        seen = self.door.sightings(group_id, [member_id], attributes=False)
+        mine = [s.member for s in seen.members if s.member.instance_id == self._instance_id]
+        if mine:
+            self.door.leave(mine)
+        self._doubtful.discard(key)
+
+    # -- transitions --------------------------------------------------------------------------
+
+    def _landed(self, future: Future[list[Lost]], sent: float, now: float) -> list[Lost]:
+        try:
+            if not future.done():
+                self._caller.abandon(future)
+                raise CallTimeout(f"no answer within {in_words(now - sent)}")
+            lost = future.result()
+        except (ServiceGroupError, CallTimeout) as error:
+            self._failed(error, now)
+            return []
+        except Exception as error:  # noqa: BLE001 - the heart cannot die
+            self._failed(error, now, unexpected=True)
+            return []
+        self.heard_at = max(self.heard_at, sent)
+        if self._failing_since is not None:
+            self.recoveries += 1
+            LOG.warning(
+                "the store of driver %s answers again after %s",
+                self.door.name,
+                in_words(now - self._failing_since),
+            )
+        self._failing_since, self._failures = None, 0
+        return lost
+
+    def _failed(self, error: Exception, now: float, *, unexpected: bool = False) -> None:
+        wait = self._interval * BACK_OFF[min(self._failures, len(BACK_OFF) - 1)]
+        self._due = now + wait * random.uniform(0.5, 1.0)  # noqa: S311
+        self._failures += 1
+        if self._failing_since is None:
+            self._failing_since = now
+            LOG.error(
+                "lost contact with the store of driver %s, trying again until it answers: %s",
+                self.door.name,
+                error,
+                exc_info=error if unexpected else None,
+            )
+
+    def _silent(self, error: Exception) -> DriverUnavailable:
+        return DriverUnavailable(f"the store of driver {self.door.name!r} did not answer: {error}")

@@ -1,0 +1,184 @@
+"""Service records: who should exist, and the operator's word on each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from servicegroup.db.operator import Operator, no_such_service
+from servicegroup.db.records import Records
+from servicegroup.door import Door
+from servicegroup.driver import Capability, Sightings
+from servicegroup.exceptions import NotSupported
+from servicegroup.model import Record, Sighting, check_text
+from servicegroup.observer import Look, Observer
+from servicegroup.status import MemberStatus
+
+LOG = logging.getLogger(__name__)
+
+
+class Service(MemberStatus):
+    """A service record with its verdict: ``is_up`` and ``liveness`` are attributes."""
+
+    __slots__ = ()
+
+    @property
+    def _word(self) -> Record:
+        assert self.record is not None
+        return self.record
+
+    @property
+    def uuid(self) -> str:
+        """The record's uuid; it outlives leaving and joining again."""
+        return self._word.uuid
+
+    @property
+    def version(self) -> int:
+        """The service's version as it gave it at its last join."""
+        return self.member.version
+
+    @property
+    def disabled(self) -> bool:
+        """Whether the operator took it out of service."""
+        return self._word.disabled
+
+    @property
+    def disabled_reason(self) -> str | None:
+        """Why, as the operator said."""
+        return self._word.disabled_reason
+
+    @property
+    def forced_down(self) -> bool:
+        """Whether the operator declared it down."""
+        return self._word.forced_down
+
+    @property
+    def forced_down_reason(self) -> str | None:
+        """Why, as the operator said."""
+        return self._word.forced_down_reason
+
+    @property
+    def updated_at(self) -> datetime | None:
+        """When an operator last changed the record. Only shown: nothing is judged by it."""
+        return _datetime(self._word.updated_at)
+
+    @property
+    def left_at(self) -> datetime | None:
+        """When it left; ``None`` while it is a member."""
+        return _datetime(self._word.left_at)
+
+
+class Services:
+    """``sg.services``. Every call is one transaction or one SELECT; usable from any thread.
+
+    Raises :exc:`DriverUnavailable` where the database does not answer, and :exc:`NoSuchService`
+    for a record that is not there.
+    """
+
+    def __init__(self, records: Records, kept_by: Door, door: Door, observer: Observer) -> None:
+        self._records = records
+        self._kept_by = kept_by
+        self._door = door
+        self._observer = observer
+
+    def list(self, group_id: str | None = None, *, left: bool = False) -> list[Service]:
+        """Return the records of one group or of all, by group and member id, with their verdicts.
+
+        One SELECT, and beside another driver one call of it per group.
+
+        :param left: also those whose members left and have not joined again
+        """
+        sight = self._records.sight
+        recorded = self._kept_by.run(lambda: sight.records(group_id, left=left))
+        services = []
+        for look in self._looks(recorded):
+            for status in self._observer.judged(look, left=left):
+                if status.record is not None:
+                    services.append(Service(*status))
+        return sorted(services, key=_place)
+
+    def get(self, group_id: str, member_id: str) -> Service:
+        """Return one record with its verdict."""
+        _checked(group_id, member_id)
+        look = self._observer.look(group_id, [member_id])
+        for status in self._observer.judged(look, left=True):
+            if status.record is not None:
+                return Service(*status)
+        raise no_such_service(group_id, member_id)
+
+    def disable(self, group_id: str, member_id: str, reason: str | None = None) -> None:
+        """Take a service out of service; it stays so when it leaves and joins again."""
+        operator = self._operator(group_id, member_id, reason)
+        self._kept_by.run(lambda: operator.set_disabled(group_id, member_id, True, reason))
+
+    def enable(self, group_id: str, member_id: str) -> None:
+        """Put a service back into service; the reason for disabling it goes."""
+        operator = self._operator(group_id, member_id)
+        self._kept_by.run(lambda: operator.set_disabled(group_id, member_id, False, None))
+
+    def force_down(self, group_id: str, member_id: str, reason: str | None = None) -> None:
+        """Declare a service down, whatever its signs of life say, until taken back."""
+        operator = self._operator(group_id, member_id, reason)
+        self._kept_by.run(lambda: operator.set_forced_down(group_id, member_id, True, reason))
+
+    def unforce_down(self, group_id: str, member_id: str) -> None:
+        """Let the signs of life decide again."""
+        operator = self._operator(group_id, member_id)
+        self._kept_by.run(lambda: operator.set_forced_down(group_id, member_id, False, None))
+
+    def delete(self, group_id: str, member_id: str) -> None:
+        """Remove a record for good, and the driver's entry with it.
+
+        A process that lives under it finds itself removed at its next beat and stops.
+        """
+        operator = self._operator(group_id, member_id)
+        if self._kept_by is not self._door:
+            self._leave(group_id, member_id)
+        self._kept_by.run(lambda: operator.delete(group_id, member_id))
+
+    def version_range(self, group_id: str) -> tuple[int, int] | None:
+        """Return the lowest and the highest version among a group's members, in one aggregate.
+
+        Forced-down members do not count; ``None`` where there are no others.
+        """
+        check_text("group id", group_id)
+        operator = self._records.operator
+        return self._kept_by.run(lambda: operator.version_range(group_id))
+
+    def _looks(self, recorded: Sightings) -> Iterator[Look]:
+        if Capability.RECORDS in self._door.capabilities:
+            yield Look(recorded)
+            return
+        groups: dict[str, dict[str, Sighting]] = {}
+        for sighting in recorded.members:
+            member = sighting.member
+            groups.setdefault(member.group_id, {})[member.member_id] = sighting
+        for group_id, records in groups.items():
+            yield Look(self._door.sightings(group_id), records, recorded.witnessed)
+
+    def _leave(self, group_id: str, member_id: str) -> None:
+        try:
+            seen = self._door.sightings(group_id, [member_id], attributes=False)
+            self._door.leave([sighting.member for sighting in seen.members])
+        except NotSupported as error:
+            LOG.info("nothing to free beside the record of %s/%s: %s", group_id, member_id, error)
+
+    def _operator(self, group_id: str, member_id: str, reason: str | None = None) -> Operator:
+        _checked(group_id, member_id)
+        if reason is not None:
+            check_text("reason", reason, empty=True)
+        return self._records.operator
+
+
+def _checked(group_id: str, member_id: str) -> None:
+    check_text("group id", group_id)
+    check_text("member id", member_id)
+
+
+def _place(service: Service) -> tuple[str, str]:
+    return (service.group_id, service.member_id)
+
+
+def _datetime(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,1 @@
+"""What authors of drivers test with: the suite that our own drivers are held to."""

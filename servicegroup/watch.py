@@ -1,0 +1,297 @@
+"""Watching a group: a live view in memory, and the events of its changes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterator
+from types import TracebackType
+
+from servicegroup.bounded import BoundedCaller, CallTimeout
+from servicegroup.config import Settings
+from servicegroup.door import Door
+from servicegroup.driver import Capability
+from servicegroup.exceptions import DriverUnavailable, LivenessUnknown
+from servicegroup.heart import boottime
+from servicegroup.model import State
+from servicegroup.observer import Look, Observer
+from servicegroup.picture import Picture
+from servicegroup.status import Cause, Event, Liveness, MemberStatus
+from servicegroup.unsure import RAISE, Unknown
+
+LOG = logging.getLogger(__name__)
+
+#: Looks that may fail or be late before the view counts as stale.
+MISSED_LOOKS = 3
+#: A look is several requests at most.
+REQUESTS = 3
+#: The store's clock and ours may drift apart by this share, and this many seconds, before the
+#: store's counts as stepped.
+DRIFT = (0.05, 0.5)
+
+
+class OwnWitness:
+    """Whether this watch itself can vouch for the store: it answered, again and again.
+
+    Each look that succeeds not too long after the one before it, while the store's clock advanced
+    like our own, continues the evidence; anything else starts it anew.
+    """
+
+    def __init__(self, span: float, gap: float) -> None:
+        self._span = span
+        self._gap = gap
+        self._since: float | None = None
+        self._last: tuple[float, float | None] = (float("-inf"), None)
+
+    def heard(self, now: float, clock: float | None) -> bool:
+        """Count a look at *now*; True if the evidence reaches back *span* seconds."""
+        last_now, last_clock = self._last
+        passed = now - last_now
+        steady = passed <= self._gap
+        if steady and clock is not None and last_clock is not None:
+            share, slack = DRIFT
+            steady = abs(clock - last_clock - passed) <= share * passed + slack
+        if clock is None:
+            clock = None if last_clock is None else last_clock + passed
+        self._last = (now, clock)
+        if not steady or self._since is None:
+            self._since = now
+        return now - self._since >= self._span
+
+
+class Watch:
+    """A view of one group that follows its changes, and an iterator over them.
+
+    Iterating yields JOINED for each member first, then READY, then changes as they happen; it ends
+    when the watch is closed. One consumer iterates; the view may be read from any thread.
+    """
+
+    def __init__(
+        self,
+        group_id: str,
+        door: Door,
+        observer: Observer,
+        settings: Settings,
+        closed: Callable[[Watch], None],
+    ) -> None:
+        self.group_id = group_id
+        self._door = door
+        self._observer = observer
+        self._settings = settings
+        self._on_closed = closed
+        self._limit = settings.service_down_time
+        self._picture = Picture(group_id, settings.service_down_time)
+        self._up = self._picture.up
+        self._fresh_until = float("-inf")
+        self._lock = threading.Condition()
+        self._ready = False
+        self._closed = False
+        self._asked: set[str] | None = set()
+        self._caller = BoundedCaller("servicegroup-watch-look")
+        self._unwatch: Callable[[], None] | None = None
+        self._full_at = float("-inf")
+        self._failing = False
+        self._witness = OwnWitness(self._limit, max(settings.report_interval, 3 * self._timer))
+        self._thread = threading.Thread(target=self._run, name="servicegroup-watch", daemon=True)
+
+    # -- the view -----------------------------------------------------------------------------
+
+    def is_up(self, member_id: str, *, unknown: Unknown = RAISE) -> bool:
+        """Whether the member is up, from memory; an unknown id is not.
+
+        :param unknown: what to answer when the verdict is unknown or the view is not fresh
+        :raises LivenessUnknown: in that case, if *unknown* is ``RAISE``
+        """
+        if boottime() <= self._fresh_until:
+            up = self._up.get(member_id, False)
+            if up is not None:
+                return up
+        if unknown is RAISE:
+            raise LivenessUnknown(f"member {member_id!r}: {self.liveness(member_id).reason}")
+        return bool(unknown)
+
+    def liveness(self, member_id: str) -> Liveness:
+        """Return the verdict on one member, from memory."""
+        with self._lock:
+            status = self._picture.status(member_id, boottime())
+        if not self.fresh:
+            return self._stale_verdict()
+        return Liveness(State.DOWN, Cause.NO_MEMBER) if status is None else status.liveness
+
+    @property
+    def members(self) -> list[MemberStatus]:
+        """All members of the group, from memory; ``unknown`` while the view is stale."""
+        with self._lock:
+            statuses = self._picture.statuses(boottime())
+        if self.fresh:
+            return statuses
+        verdict = self._stale_verdict()
+        return [status._replace(liveness=verdict) for status in statuses]
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the view is current: the store could be read lately."""
+        return boottime() <= self._fresh_until
+
+    # -- the events ---------------------------------------------------------------------------
+
+    def next_event(self, timeout: float | None = None) -> Event | None:
+        """Wait for the next event; ``None`` after *timeout* seconds or once closed."""
+        until = float("inf") if timeout is None else boottime() + timeout
+        with self._lock:
+            while True:
+                event = None if self._closed else self._picture.next_event()
+                left = until - boottime()
+                if event is not None or self._closed or left <= 0:
+                    return event
+                self._lock.wait(None if timeout is None else left)
+
+    def __iter__(self) -> Iterator[Event]:
+        while (event := self.next_event()) is not None:
+            yield event
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def start(self, wait: float) -> None:
+        """Begin to look; waits up to *wait* seconds for the first load."""
+        self._thread.start()
+        with self._lock:
+            self._lock.wait_for(lambda: self._ready or self._failing or self._closed, wait)
+
+    def close(self) -> None:
+        """End the watch: iteration stops, the view is stale. Idempotent."""
+        with self._lock:
+            already, self._closed = self._closed, True
+            self._fresh_until = float("-inf")
+            self._lock.notify_all()
+        if already:
+            return
+        unwatch, self._unwatch = self._unwatch, None
+        if unwatch is not None:
+            unwatch()
+        self._caller.close()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(self._settings.stop_deadline)
+        self._on_closed(self)
+
+    def inherited(self) -> None:
+        """Be closed without a word: the thread lives in the parent of a fork."""
+        self._lock = threading.Condition()
+        self._closed = True
+        self._fresh_until = float("-inf")
+
+    # -- the thread ---------------------------------------------------------------------------
+
+    @property
+    def _timer(self) -> float:
+        """Seconds between two looks at the whole group."""
+        if self._unwatch is not None:
+            return self._settings.service_down_time
+        return self._settings.poll_interval
+
+    def _run(self) -> None:
+        while not self._closed:
+            try:
+                self._look()
+            except (DriverUnavailable, CallTimeout) as error:
+                self._missed(error)
+            except Exception as error:
+                if not self._closed:
+                    LOG.exception("a look at group %r failed", self.group_id)
+                self._missed(error)
+            self._sleep()
+
+    def _sleep(self) -> None:
+        with self._lock:
+            if self._failing:
+                until = boottime() + min(self._settings.poll_interval, self._limit / 10)
+                while not self._closed and boottime() < until:
+                    self._lock.wait(until - boottime())
+                return
+            until = min(self._full_at + self._timer, self._picture.next_expiry())
+            if self._picture.unsure:
+                until = min(until, boottime() + self._settings.poll_interval)
+            until = max(until, boottime() + 0.001)
+            while not self._closed and self._asked is not None and not self._asked:
+                left = until - boottime()
+                if left <= 0:
+                    return
+                self._lock.wait(left)
+
+    def _changed(self, member_ids: Collection[str] | None) -> None:
+        """Take a driver's hint; called from any thread, returns at once."""
+        with self._lock:
+            if member_ids is None:
+                self._asked = None
+            elif self._asked is not None:
+                self._asked.update(member_ids)
+            self._lock.notify_all()
+
+    def _look(self) -> None:
+        if self._unwatch is None and Capability.WATCH in self._door.capabilities:
+            self._unwatch = self._door.watch(self.group_id, self._changed)
+        now = boottime()
+        with self._lock:
+            asked, self._asked = self._asked, set()
+            if asked is not None and self._ready and now < self._full_at + self._timer:
+                asked.update(self._picture.due(now + self._settings.poll_interval))
+                asked.update(self._picture.unsure)
+            else:
+                asked = None
+            known = self._picture.known(asked)
+        if asked is not None and not asked:
+            return
+        try:
+            look = self._caller.call(
+                lambda: self._observer.look(self.group_id, asked, known=known),
+                REQUESTS * self._settings.call_timeout,
+            )
+        except BaseException:
+            self._changed(asked)
+            raise
+        self._take(look, asked, now)
+
+    def _take(self, look: Look, asked: Collection[str] | None, now: float) -> None:
+        own = self._witness.heard(now, look.seen.clock)
+        judged = self._observer.judged(look, own_witness=own)
+        with self._lock:
+            if asked is None:
+                self._picture.replace(judged, now)
+                self._full_at = now
+            else:
+                self._picture.merge(judged, now, asked)
+            if not self._ready:
+                self._picture.mark_ready()
+                self._ready = True
+            self._failing = False
+            self._picture.mark_contact(None)
+            if not self._closed:
+                self._fresh_until = now + self._patience()
+            self._lock.notify_all()
+
+    def _patience(self) -> float:
+        """Seconds after a look for which the view counts as fresh."""
+        timer, interval = self._timer, self._settings.report_interval
+        return max(min(MISSED_LOOKS * timer, timer + interval), interval)
+
+    def _missed(self, error: Exception) -> None:
+        with self._lock:
+            self._failing = True
+            if boottime() > self._fresh_until:
+                self._picture.mark_contact(str(error))
+            self._lock.notify_all()
+
+    def _stale_verdict(self) -> Liveness:
+        age = boottime() - self._full_at
+        return Liveness(State.UNKNOWN, Cause.STALE, age if age < float("inf") else None)

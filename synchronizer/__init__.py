@@ -1,0 +1,1 @@
+"""One picture of what runs, from collectors and message buses."""
