@@ -90,14 +90,16 @@ class Database:
 
     def version(self) -> str | None:
         """Return the revision of our tables, or ``None`` where there are none."""
-        statement: sa.Select[Any] = sa.select(sa.column("version_num")).select_from(
-            sa.table(tables.VERSION_TABLE)
-        )
-        try:
-            version: str | None = self.read(lambda connection: connection.scalar(statement))
-        except oslo_db_exception.DBNonExistentTable:
-            return None
-        return version
+        table = tables.VERSION_TABLE
+        statement: sa.Select[Any] = sa.select(sa.column("version_num")).select_from(sa.table(table))
+
+        def look(connection: sa.Connection) -> str | None:
+            if not sa.inspect(connection).has_table(table):
+                return None
+            version: str | None = connection.scalar(statement)
+            return version
+
+        return self.read(look)
 
     def require_tables(self) -> None:
         """Check that the tables are there in the version that this library needs.
