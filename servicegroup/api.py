@@ -58,7 +58,7 @@ class _Process:
             self.records = Door("db", _records_driver(conf)(context))
             reports.append(self._report(self.records, settings, settings.record_interval))
         self.observer = Observer(self.door, self.records, settings.limits)
-        self.heart = Heart(settings, reports)
+        self.heart = Heart(settings, reports, self.observer)
         self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
 
     def _report(self, door: Door, settings: config.Settings, interval: float) -> Report:

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from oslo_config import cfg
 
@@ -20,6 +21,11 @@ DATABASE_GROUP = "servicegroup_database"
 RECORD_INTERVALS = 3
 #: A record is silent after this many of its own intervals.
 RECORD_WINDOWS = 3
+
+#: Seconds: without service records a crashed member is forgotten after a day; with them, never.
+FORGET_AFTER = 86400.0
+
+T = TypeVar("T")
 
 OPTIONS: Sequence[cfg.Opt] = (
     cfg.StrOpt(
@@ -179,12 +185,12 @@ def _settings(conf: cfg.ConfigOpts) -> Settings:
         record_down_time=record_down,
         poll_interval=values.poll_interval,
         rejoin_removed=values.rejoin_removed,
-        forget_after=values.forget_after,
+        forget_after=_or(values.forget_after, None if use_records else FORGET_AFTER),
         stop_deadline=values.stop_deadline,
     )
 
 
-def _or(value: float | None, default: float) -> float:
+def _or(value: float | None, default: T) -> float | T:
     return default if value is None else value
 
 

@@ -16,9 +16,11 @@ from servicegroup.bounded import BoundedCaller
 from servicegroup.config import Settings
 from servicegroup.driver import Loss, Lost
 from servicegroup.exceptions import DriverUnavailable, ServiceGroupError
+from servicegroup.forget import Forgetter
 from servicegroup.health import HealthCheck
 from servicegroup.membership import Health, Membership, OnLost
 from servicegroup.model import Member, check_attributes
+from servicegroup.observer import Observer
 from servicegroup.report import Key, Report
 from servicegroup.status import in_words
 
@@ -36,10 +38,15 @@ def boottime() -> float:
 class Heart:
     """All memberships of one process. *reports*: the judged store first, then any others."""
 
-    def __init__(self, settings: Settings, reports: Sequence[Report]) -> None:
+    def __init__(self, settings: Settings, reports: Sequence[Report], observer: Observer) -> None:
         self._settings = settings
         self._reports = reports
         self._judged = reports[0]
+        self._forgetter: Forgetter | None = None
+        if settings.forget_after is not None:
+            self._forgetter = Forgetter(
+                self._judged.door, observer, settings.forget_after, self._groups
+            )
         self._patience = settings.service_down_time * (1 - MARGIN)
         self._memberships: dict[Key, Membership] = {}
         self._checks: dict[Key, HealthCheck] = {}
@@ -139,6 +146,8 @@ class Heart:
                 LOG.exception("leaving failed")
             report.close()
         self._tell.close()
+        if self._forgetter is not None:
+            self._forgetter.close()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(max(0.05, until - boottime()))
 
@@ -190,6 +199,8 @@ class Heart:
             for report in self._reports:
                 report.hurry()
             until = now
+        if self._forgetter is not None and self._memberships:
+            until = min(until, self._forgetter.step(now))
         for key, check in list(self._checks.items()):
             reason = check.step(now)
             membership = self._memberships.get(key)
@@ -288,6 +299,9 @@ class Heart:
                 check.close()
             for report in self._reports:
                 report.drop(key, leave=leave)
+
+    def _groups(self) -> set[str]:
+        return {group_id for group_id, _ in list(self._memberships)}
 
     def _require(self, membership: Membership) -> None:
         if membership.ended:

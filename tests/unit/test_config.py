@@ -1,0 +1,118 @@
+"""Settings are checked together, at construction, and the error says what would work."""
+
+import pytest
+from oslo_config import cfg
+
+from servicegroup import config, exceptions, loading
+
+
+@pytest.fixture
+def conf():
+    conf = cfg.ConfigOpts()
+    conf([], default_config_files=[], default_config_dirs=[])
+    config.register(conf)
+    return conf
+
+
+def test_the_defaults_are_those_that_operators_know(conf):
+    settings = config.settings(conf)
+    assert settings.driver == "db"
+    assert (settings.report_interval, settings.service_down_time) == (10.0, 60.0)
+    assert (settings.record_interval, settings.record_down_time) == (30.0, 90.0)
+    assert settings.use_records
+    assert settings.call_timeout < settings.report_interval
+
+
+def test_no_room_for_a_lost_beat_is_refused_with_the_remedy(conf):
+    conf.set_override("report_interval", 30.0, config.GROUP)
+    conf.set_override("service_down_time", 59.0, config.GROUP)
+    with pytest.raises(exceptions.ConfigurationError, match="use at least 60") as caught:
+        config.settings(conf)
+    assert "service_down_time=59" in str(caught.value)
+    assert "report_interval=30" in str(caught.value)
+
+
+def test_exactly_room_for_one_lost_beat_is_enough(conf):
+    conf.set_override("report_interval", 30.0, config.GROUP)
+    assert config.settings(conf).service_down_time == 60.0
+
+
+def test_records_have_a_window_of_their_own(conf):
+    conf.set_override("record_interval", 100.0, config.GROUP)
+    assert config.settings(conf).record_down_time == 300.0
+    conf.set_override("record_down_time", 150.0, config.GROUP)
+    with pytest.raises(exceptions.ConfigurationError, match="record_down_time"):
+        config.settings(conf)
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("report_interval = soon", "soon"),
+        ("report_interval = -1", "report_interval"),
+        ("poll_interval = 0", "poll_interval"),
+        ("use_records = perhaps", "perhaps"),
+    ],
+)
+def test_values_of_the_wrong_kind_name_themselves(tmp_path, line, names):
+    path = tmp_path / "bad.conf"
+    path.write_text(f"[servicegroup]\n{line}\n")
+    conf = cfg.ConfigOpts()
+    conf(["--config-file", str(path)], project="servicegroup")
+    with pytest.raises(exceptions.ConfigurationError, match=names):
+        config.settings(conf)
+
+
+def test_records_follow_the_driver_and_the_database(conf):
+    conf.set_override("driver", "memory", config.GROUP)
+    assert not config.settings(conf).use_records
+    conf.set_override("connection", "sqlite:////tmp/x", config.DATABASE_GROUP)
+    assert config.settings(conf).use_records
+
+
+def test_the_db_driver_cannot_do_without_records(conf):
+    conf.set_override("use_records", False, config.GROUP)
+    with pytest.raises(exceptions.ConfigurationError, match="use_records=false"):
+        config.settings(conf)
+
+
+def test_the_host_name_of_a_container_can_be_passed_in(conf, monkeypatch):
+    monkeypatch.setenv("HOST_HOSTNAME", "rack-3")
+    assert config.settings(conf).host == "rack-3"
+    conf.set_override("host", "node-1", config.GROUP)
+    assert config.settings(conf).host == "node-1"
+
+
+def test_the_gap_that_counts_as_unbroken_leaves_room_for_the_way_back(conf):
+    settings = config.settings(conf)
+    assert settings.steady_gap == pytest.approx(60 - 21)
+    conf.set_override("service_down_time", 20.0, config.GROUP)
+    assert config.settings(conf).steady_gap > settings.report_interval
+
+
+def test_an_unknown_driver_lists_what_is_installed():
+    with pytest.raises(exceptions.DriverNotFound, match="db") as caught:
+        loading.load("etcd9")
+    assert "'etcd9' is not installed" in str(caught.value)
+
+
+def test_a_driver_whose_library_is_missing_names_the_extra(monkeypatch):
+    error = loading._broken("zookeeper", ModuleNotFoundError("No module named 'kazoo'"))
+    assert "pip install 'servicegroup[zookeeper]'" in str(error)
+
+
+def test_the_sample_holds_every_option_with_its_help():
+    groups = dict(loading.list_opts())
+    assert {"servicegroup", "servicegroup_database"} <= groups.keys()
+    names = {option.name for option in groups["servicegroup"]}
+    assert {"driver", "report_interval", "service_down_time"} <= names
+    for options in groups.values():
+        assert all(option.help for option in options)
+
+
+def test_options_are_registered_on_the_conf_that_is_passed_in():
+    one, other = cfg.ConfigOpts(), cfg.ConfigOpts()
+    config.register(one)
+    config.register(one)
+    assert "servicegroup" in one
+    assert "servicegroup" not in other
