@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from oslo_config import cfg
 
 from servicegroup import config, loading
+from servicegroup.bounded import BoundedCaller, CallTimeout
 from servicegroup.door import Door
 from servicegroup.driver import Capability, Context, Driver
 from servicegroup.exceptions import (
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+#: Seconds: what closing a client always gets, even if leaving took the whole deadline.
+SHORTEST_STOP = 0.1
 #: Largest version of a service: what a signed 32-bit column holds.
 MAX_VERSION = 2**31 - 1
 
@@ -273,14 +276,16 @@ class ServiceGroup:
             self._closed = True
         if process is None or process.pid != os.getpid():
             return
-        for watch in list(process.watches):
-            watch.close()
+        _instances.discard(self)
+        until = boottime() + self.settings.stop_deadline
+        watches = list(process.watches)
+        for watch in watches:
+            watch.close(0)
         process.heart.stop(self.settings.stop_deadline)
+        for watch in watches:
+            watch.close(max(0.0, until - boottime()))
         for door in process.doors():
-            try:
-                door.stop()
-            except Exception:
-                LOG.exception("closing driver %s failed", door.name)
+            _stop(door, max(SHORTEST_STOP, until - boottime()))
 
     def __enter__(self) -> ServiceGroup:
         return self
@@ -336,6 +341,18 @@ class ServiceGroup:
                 )
 
 
+def _stop(door: Door, timeout: float) -> None:
+    caller = BoundedCaller(f"servicegroup-stop-{door.name}")
+    try:
+        caller.call(door.stop, timeout)
+    except (ServiceGroupError, CallTimeout) as error:
+        LOG.warning("driver %s was not closed in time: %s", door.name, error)
+    except Exception:
+        LOG.exception("closing driver %s failed", door.name)
+    finally:
+        caller.close()
+
+
 def _driver_name(conf: cfg.ConfigOpts) -> str:
     name: str = conf[config.GROUP].driver
     return name
@@ -347,7 +364,8 @@ def _records_driver(conf: cfg.ConfigOpts) -> type[Driver]:
     return kind
 
 
-_instances: weakref.WeakSet[ServiceGroup] = weakref.WeakSet()
+#: Those not closed yet; kept alive, so that the regular exit leaves for them.
+_instances: set[ServiceGroup] = set()
 _inherited: list[_Process] = []
 
 

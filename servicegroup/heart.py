@@ -218,6 +218,7 @@ class Heart:
         if now < expires:
             for membership in memberships:
                 if membership.lost.is_set():
+                    LOG.warning("%r is seen again", membership)
                     membership.tell_recovered()
             return expires
         silent = now - self._judged.heard_at

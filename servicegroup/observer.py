@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from servicegroup.door import Door
 from servicegroup.driver import Capability, Sightings
+from servicegroup.exceptions import DriverUnavailable
 from servicegroup.liveness import Limits, Witness, judge
 from servicegroup.model import EndKind, Member, Record, Sighting, State
 from servicegroup.status import MemberStatus
@@ -16,12 +17,13 @@ class Look(NamedTuple):
     """What one look found, not judged yet.
 
     ``records``: {member id: sighting in the records}, ``None`` where the driver carries them or
-    none are in use.
+    none are in use. ``records_error``: why they are only remembered from an earlier look.
     """
 
     seen: Sightings
     records: Mapping[str, Sighting] | None = None
     records_witnessed: bool = True
+    records_error: str | None = None
 
 
 class Observer:
@@ -39,12 +41,25 @@ class Observer:
         *,
         known: Mapping[str, Member] | None = None,
         attributes: bool = True,
+        remembered: Mapping[str, Sighting] | None = None,
     ) -> Look:
-        """Ask the driver, and the records if it does not carry them: one call each."""
+        """Ask the driver, and the records if it does not carry them: one call each.
+
+        :param remembered: records of an earlier look, to make do with if they cannot be read now;
+            without them that is an error
+        """
         seen = self._door.sightings(group_id, member_ids, known=known, attributes=attributes)
         if self._records is None or Capability.RECORDS in self._door.capabilities:
             return Look(seen)
-        recorded = self._records.sightings(group_id, member_ids, attributes=attributes)
+        held = {key: one.member for key, one in remembered.items()} if remembered else None
+        try:
+            recorded = self._records.sightings(
+                group_id, member_ids, known=held, attributes=attributes
+            )
+        except DriverUnavailable as error:
+            if remembered is None:
+                raise
+            return Look(seen, remembered, records_error=str(error))
         by_id = {sighting.member.member_id: sighting for sighting in recorded.members}
         return Look(seen, by_id, recorded.witnessed)
 
@@ -62,7 +77,7 @@ class Observer:
         :param left: also records of members that left
         """
         limits = self._limits
-        witness = Witness(own_witness or look.seen.witnessed, own_witness or look.records_witnessed)
+        witness = Witness(own_witness or look.seen.witnessed, look.records_witnessed)
         if look.records is None:
             for sighting in look.seen.members:
                 record = sighting.record
@@ -71,20 +86,23 @@ class Observer:
             return
         rest = dict(look.records)
         for sighting in look.seen.members:
-            beside = _beside(rest.pop(sighting.member.member_id, None))
+            beside = _beside(rest.pop(sighting.member.member_id, None), look)
             verdict = judge(beside, sighting, witness, limits)
-            if beside is None and verdict.is_up:
+            if verdict.is_up and look.records_error is not None:
+                verdict = verdict._replace(detail="its service record cannot be read")
+            elif verdict.is_up and beside is None:
                 verdict = verdict._replace(detail="no service record")
             yield MemberStatus(sighting.member, verdict, beside)
         for sighting in rest.values():
             gone = sighting.ended is not None and sighting.ended.kind is EndKind.LEFT
             if left or not gone:
-                record = _beside(sighting)
+                record = _beside(sighting, look)
                 yield MemberStatus(sighting.member, judge(record, None, witness, limits), record)
 
 
-def _beside(recorded: Sighting | None) -> Record | None:
-    """Return the record of a sighting in the records, with the age of its own sign of life."""
+def _beside(recorded: Sighting | None, look: Look) -> Record | None:
+    """Return the record with the age of its own sign of life; none if it is only remembered."""
     if recorded is None or recorded.record is None:
         return None
-    return recorded.record._replace(age=recorded.age)
+    age = None if look.records_error is not None else recorded.age
+    return recorded.record._replace(age=age)

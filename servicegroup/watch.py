@@ -13,7 +13,7 @@ from servicegroup.door import Door
 from servicegroup.driver import Capability
 from servicegroup.exceptions import DriverUnavailable, LivenessUnknown
 from servicegroup.heart import boottime
-from servicegroup.model import State
+from servicegroup.model import Sighting, State
 from servicegroup.observer import Look, Observer
 from servicegroup.picture import Picture
 from servicegroup.status import Cause, Event, Liveness, MemberStatus
@@ -90,7 +90,8 @@ class Watch:
         self._caller = BoundedCaller("servicegroup-watch-look")
         self._unwatch: Callable[[], None] | None = None
         self._full_at = float("-inf")
-        self._failing = False
+        self._failing_since: float | None = None
+        self._records: dict[str, Sighting] = {}  # kept apart from the driver, as last read
         self._witness = OwnWitness(self._limit, max(settings.report_interval, 3 * self._timer))
         self._thread = threading.Thread(target=self._run, name="servicegroup-watch", daemon=True)
 
@@ -167,23 +168,25 @@ class Watch:
         """Begin to look; waits up to *wait* seconds for the first load."""
         self._thread.start()
         with self._lock:
-            self._lock.wait_for(lambda: self._ready or self._failing or self._closed, wait)
+            self._lock.wait_for(self._settled, wait)
 
-    def close(self) -> None:
-        """End the watch: iteration stops, the view is stale. Idempotent."""
+    def close(self, timeout: float | None = None) -> None:
+        """End the watch: iteration stops, the view is stale. Idempotent.
+
+        Waits for its thread, at most *timeout* seconds (default: ``stop_deadline``).
+        """
         with self._lock:
             already, self._closed = self._closed, True
             self._fresh_until = float("-inf")
             self._lock.notify_all()
-        if already:
-            return
-        unwatch, self._unwatch = self._unwatch, None
-        if unwatch is not None:
-            unwatch()
-        self._caller.close()
+        if not already:
+            unwatch, self._unwatch = self._unwatch, None
+            if unwatch is not None:
+                unwatch()
+            self._caller.close()
+            self._on_closed(self)
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(self._settings.stop_deadline)
-        self._on_closed(self)
+            self._thread.join(self._settings.stop_deadline if timeout is None else timeout)
 
     def inherited(self) -> None:
         """Be closed without a word: the thread lives in the parent of a fork."""
@@ -214,7 +217,7 @@ class Watch:
 
     def _sleep(self) -> None:
         with self._lock:
-            if self._failing:
+            if self._failing_since is not None:
                 until = boottime() + min(self._settings.poll_interval, self._limit / 10)
                 while not self._closed and boottime() < until:
                     self._lock.wait(until - boottime())
@@ -254,7 +257,9 @@ class Watch:
             return
         try:
             look = self._caller.call(
-                lambda: self._observer.look(self.group_id, asked, known=known),
+                lambda: self._observer.look(
+                    self.group_id, asked, known=known, remembered=self._records
+                ),
                 REQUESTS * self._settings.call_timeout,
             )
         except BaseException:
@@ -264,6 +269,11 @@ class Watch:
 
     def _take(self, look: Look, asked: Collection[str] | None, now: float) -> None:
         own = self._witness.heard(now, look.seen.clock)
+        if look.records is not None and look.records_error is None:
+            if asked is None:
+                self._records = dict(look.records)
+            else:
+                self._records.update(look.records)
         judged = self._observer.judged(look, own_witness=own)
         with self._lock:
             if asked is None:
@@ -274,7 +284,7 @@ class Watch:
             if not self._ready:
                 self._picture.mark_ready()
                 self._ready = True
-            self._failing = False
+            self._failing_since = None
             self._picture.mark_contact(None)
             if not self._closed:
                 self._fresh_until = now + self._patience()
@@ -286,11 +296,20 @@ class Watch:
         return max(min(MISSED_LOOKS * timer, timer + interval), interval)
 
     def _missed(self, error: Exception) -> None:
+        now = boottime()
         with self._lock:
-            self._failing = True
-            if boottime() > self._fresh_until:
+            if self._failing_since is None:
+                self._failing_since = now
+            # A native watch's view lasts long while nothing fails, but not once something does.
+            settings = self._settings
+            patience = max(MISSED_LOOKS * settings.poll_interval, settings.report_interval)
+            self._fresh_until = min(self._fresh_until, self._failing_since + patience)
+            if now > self._fresh_until:
                 self._picture.mark_contact(str(error))
             self._lock.notify_all()
+
+    def _settled(self) -> bool:
+        return self._ready or self._failing_since is not None or self._closed
 
     def _stale_verdict(self) -> Liveness:
         age = boottime() - self._full_at
