@@ -237,6 +237,8 @@ class ServiceGroup:
 
         Waits for the first load, a few seconds at most: a view that could not be loaded is not
         fresh, and becomes so when the store answers.
+
+        :raises ConfigurationError: it never will as configured, such as a database without tables
         """
         check_text("group id", group_id)
         process = self._running()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ RECORD_WINDOWS = 3
 
 #: Seconds: without service records a crashed member is forgotten after a day; with them, never.
 FORGET_AFTER = 86400.0
+
+#: How oslo.config writes where a value came from; the detail is the file or the variable.
+_LOCATION = re.compile(r"LocationInfo\(location=.*?, detail='(.*?)'\)")
 
 T = TypeVar("T")
 
@@ -156,8 +160,14 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
     register(conf)
     try:
         return _settings(conf)
-    except cfg.ConfigFileValueError as error:
-        raise ConfigurationError(f"[{GROUP}] {error}") from error
+    except cfg.ConfigSourceValueError as error:
+        raise invalid(error, GROUP) from error
+
+
+def invalid(error: cfg.ConfigSourceValueError, group: str | None = None) -> ConfigurationError:
+    """Return *error* as one of ours, which names the place without oslo.config's inner types."""
+    words = _LOCATION.sub(r"\1", str(error))
+    return ConfigurationError(f"[{group}] {words}" if group else words)
 
 
 def _settings(conf: cfg.ConfigOpts) -> Settings:

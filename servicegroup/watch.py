@@ -11,7 +11,7 @@ from servicegroup.bounded import BoundedCaller, CallTimeout
 from servicegroup.config import Settings
 from servicegroup.door import Door
 from servicegroup.driver import Capability
-from servicegroup.exceptions import DriverUnavailable, LivenessUnknown
+from servicegroup.exceptions import ConfigurationError, LivenessUnknown, ServiceGroupError
 from servicegroup.heart import boottime
 from servicegroup.model import Sighting, State
 from servicegroup.observer import Look, Observer
@@ -91,6 +91,7 @@ class Watch:
         self._unwatch: Callable[[], None] | None = None
         self._full_at = float("-inf")
         self._failing_since: float | None = None
+        self._unusable: ConfigurationError | None = None
         self._records: dict[str, Sighting] = {}  # kept apart from the driver, as last read
         self._witness = OwnWitness(self._limit, max(settings.report_interval, 3 * self._timer))
         self._thread = threading.Thread(target=self._run, name="servicegroup-watch", daemon=True)
@@ -165,10 +166,17 @@ class Watch:
     # -- life ---------------------------------------------------------------------------------
 
     def start(self, wait: float) -> None:
-        """Begin to look; waits up to *wait* seconds for the first load."""
+        """Begin to look; waits up to *wait* seconds for the first load.
+
+        :raises ConfigurationError: the store can never be read as configured; the watch is closed
+        """
         self._thread.start()
         with self._lock:
             self._lock.wait_for(self._settled, wait)
+            unusable = None if self._ready else self._unusable
+        if unusable is not None:
+            self.close()
+            raise unusable
 
     def close(self, timeout: float | None = None) -> None:
         """End the watch: iteration stops, the view is stale. Idempotent.
@@ -207,7 +215,7 @@ class Watch:
         while not self._closed:
             try:
                 self._look()
-            except (DriverUnavailable, CallTimeout) as error:
+            except (ServiceGroupError, CallTimeout) as error:
                 self._missed(error)
             except Exception as error:
                 if not self._closed:
@@ -298,6 +306,7 @@ class Watch:
     def _missed(self, error: Exception) -> None:
         now = boottime()
         with self._lock:
+            self._unusable = error if isinstance(error, ConfigurationError) else None
             if self._failing_since is None:
                 self._failing_since = now
             # A native watch's view lasts long while nothing fails, but not once something does.

@@ -8,6 +8,7 @@ that turns out to be dead is replaced and the call repeated once (all our calls 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ T = TypeVar("T")
 #: What SQLAlchemy and oslo.db raise when the database did not answer.
 CLIENT_ERRORS: tuple[type[Exception], ...] = (
     oslo_db_exception.DBConnectionError,
+    oslo_db_exception.DBNonExistentDatabase,
     oslo_db_exception.DBDeadlock,
     sa.exc.OperationalError,
     sa.exc.InterfaceError,
@@ -104,16 +106,10 @@ class Database:
     def require_tables(self) -> None:
         """Check that the tables are there in the version that this library needs.
 
-        :raises DatabaseNotReady: they are not
+        :raises DatabaseNotReady: they are not, or there is no such database
         :raises DriverUnavailable: the database did not answer
         """
-        try:
-            version = self.version()
-        except CLIENT_ERRORS as error:
-            raise DriverUnavailable(
-                f"{db_connection.OPTION} {self.place} does not answer: "
-                f"{first_line(error)}; check that the server runs and that the URL is right"
-            ) from error
+        version = self.checked_version()
         if version != tables.HEAD:
             found = "holds no tables of ours" if version is None else f"is at version {version}"
             raise DatabaseNotReady(
@@ -121,11 +117,38 @@ class Database:
                 f"'servicegroup db upgrade' with the same configuration"
             )
 
+    def checked_version(self) -> str | None:
+        """Return what :meth:`version` does, with errors that say what to do.
+
+        :raises DatabaseNotReady: there is no such database, or it is none
+        :raises DriverUnavailable: the database did not answer
+        """
+        try:
+            return self.version()
+        except oslo_db_exception.DBNonExistentDatabase as error:
+            raise DatabaseNotReady(
+                f"{db_connection.OPTION} {self.place} cannot be opened: {first_line(error)}; "
+                f"create the database (for SQLite: its directory), or correct the URL"
+            ) from error
+        except CLIENT_ERRORS as error:
+            raise DriverUnavailable(
+                f"{db_connection.OPTION} {self.place} does not answer: "
+                f"{first_line(error)}; check that the server runs and that the URL is right"
+            ) from error
+        except oslo_db_exception.DBError as error:
+            raise DatabaseNotReady(
+                f"{db_connection.OPTION} {self.place} is of no use: {first_line(error)}; correct "
+                f"the URL"
+            ) from error
+
     def _run(self, engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
+        begun = time.monotonic()
         try:
             with engine.connect() as connection:
                 return work(connection)
         except oslo_db_exception.DBConnectionError:
+            if time.monotonic() - begun > self.dialect.timeout / 2:
+                raise  # nobody answers: the connection was not merely stale
             # The pool dropped its stale connections with this error.
             with engine.connect() as connection:
                 return work(connection)

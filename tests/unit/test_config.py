@@ -116,3 +116,15 @@ def test_options_are_registered_on_the_conf_that_is_passed_in():
     config.register(one)
     assert "servicegroup" in one
     assert "servicegroup" not in other
+
+
+def test_values_from_the_environment_name_their_variable(monkeypatch):
+    monkeypatch.setenv("OS_SERVICEGROUP__REPORT_INTERVAL", "soon")
+    conf = cfg.ConfigOpts()
+    conf([], default_config_files=[], default_config_dirs=[])
+    with pytest.raises(exceptions.ConfigurationError) as caught:
+        config.settings(conf)
+    assert str(caught.value) == (
+        "[servicegroup] Value for option report_interval from OS_SERVICEGROUP__REPORT_INTERVAL "
+        "is not valid: could not convert string to float: 'soon'"
+    )
