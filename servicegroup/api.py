@@ -283,7 +283,7 @@ class ServiceGroup:
         watches = list(process.watches)
         for watch in watches:
             watch.close(0)
-        process.heart.stop(self.settings.stop_deadline)
+        process.heart.stop(max(0.0, self.settings.stop_deadline - SHORTEST_STOP))
         for watch in watches:
             watch.close(max(0.0, until - boottime()))
         for door in process.doors():
