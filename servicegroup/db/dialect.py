@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from servicegroup.config import Settings
+from servicegroup.exceptions import DriverUnavailable
 
 BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id")
 
 #: Seconds: the shortest connect time-out that libpq takes.
 _SHORTEST_CONNECT = 2
+#: Any number that is ours alone: PostgreSQL's advisory locks are named by numbers.
+_MIGRATION_LOCK = 7308895158390256737
 
 
 class Dialect:
@@ -60,8 +64,10 @@ class Dialect:
         """Return what opens a connection in place of the library's own function, if anything."""
         return None
 
-    def exclusive(self, connection: sa.Connection) -> None:
-        """Keep every other migration out until the transaction ends."""
+    @contextlib.contextmanager
+    def exclusive(self, connection: sa.Connection) -> Iterator[None]:  # noqa: ARG002
+        """Keep every other migration out; SQLite's write transaction does so already."""
+        yield
 
 
 class PostgreSQL(Dialect):
@@ -97,8 +103,10 @@ class PostgreSQL(Dialect):
 
         return connector(self.timeout)
 
-    def exclusive(self, connection: sa.Connection) -> None:
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7308895158390256737)")
+    @contextlib.contextmanager
+    def exclusive(self, connection: sa.Connection) -> Iterator[None]:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+        yield
 
 
 class MySQL(Dialect):
@@ -126,8 +134,16 @@ class MySQL(Dialect):
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             cursor.execute("SET SESSION sql_mode = 'TRADITIONAL'")
 
-    def exclusive(self, connection: sa.Connection) -> None:
-        connection.exec_driver_sql("SELECT GET_LOCK('servicegroup', 60)")
+    @contextlib.contextmanager
+    def exclusive(self, connection: sa.Connection) -> Iterator[None]:
+        # Every statement that changes a table ends the transaction: only a named lock lasts.
+        locked = connection.exec_driver_sql("SELECT GET_LOCK('servicegroup', 60)").scalar()
+        if not locked:
+            raise DriverUnavailable("another migration of this database has not ended for 60 s")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql("SELECT RELEASE_LOCK('servicegroup')")
 
 
 def dialect(url: URL, settings: Settings) -> Dialect:

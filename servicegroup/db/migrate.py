@@ -25,9 +25,9 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
 
     def run(connection: sa.Connection) -> None:
-        database.dialect.exclusive(connection)
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        with database.dialect.exclusive(connection):
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
 
     database.transaction(run)
     return before, tables.HEAD
