@@ -30,6 +30,7 @@ from servicegroup.membership import Health, Membership, OnLost
 from servicegroup.model import EndKind, Member, State, check_attributes, check_text
 from servicegroup.observer import Observer
 from servicegroup.report import Report
+from servicegroup.roster import Roster
 from servicegroup.status import Cause, Liveness, MemberStatus
 from servicegroup.unsure import RAISE, Unknown
 from servicegroup.watch import Watch
@@ -265,6 +266,13 @@ class ServiceGroup:
             )
         records = getattr(process.records.driver, "records")  # noqa: B009
         return Services(records, process.records, process.door, process.observer)
+
+    @property
+    def roster(self) -> Roster:
+        """Everybody there is, whether or not service records are in use."""
+        process = self._running()
+        services = None if process.records is None else self.services
+        return Roster(services, process.door, process.observer, self.leave)
 
     # -- life ---------------------------------------------------------------------------------
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from servicegroup.db.operator import Operator, no_such_service
 from servicegroup.db.records import Records
 from servicegroup.door import Door
 from servicegroup.driver import Capability, Sightings
-from servicegroup.exceptions import NotSupported
+from servicegroup.exceptions import NoSuchService, NotSupported
 from servicegroup.model import Record, Sighting, check_text
 from servicegroup.observer import Look, Observer
 from servicegroup.status import MemberStatus
@@ -89,14 +89,30 @@ class Services:
 
         :param left: also those whose members left and have not joined again
         """
+        statuses = self.statuses(group_id, left=left)
+        services = [Service(*status) for status in statuses if status.record is not None]
+        return sorted(services, key=_place)
+
+    def statuses(
+        self, group_id: str | None = None, *, left: bool = False, unrecorded: bool = False
+    ) -> Iterator[MemberStatus]:
+        """Yield the members that have a record, in no particular order, with their verdicts.
+
+        :param unrecorded: also all members without a record, which another driver may hold
+        """
+        if group_id is not None:
+            check_text("group id", group_id)
         sight = self._records.sight
         recorded = self._kept_by.run(lambda: sight.records(group_id, left=left))
-        services = []
-        for look in self._looks(recorded):
-            for status in self._observer.judged(look, left=left):
-                if status.record is not None:
-                    services.append(Service(*status))
-        return sorted(services, key=_place)
+        if Capability.RECORDS in self._door.capabilities:
+            looks: Iterable[Look] = [Look(recorded)]
+        elif not unrecorded:
+            looks = self._looks(recorded, [])
+        else:
+            groups = self._door.groups() if group_id is None else [group_id]
+            looks = self._looks(recorded, groups)
+        for look in looks:
+            yield from self._observer.judged(look, left=left)
 
     def get(self, group_id: str, member_id: str) -> Service:
         """Return one record with its verdict."""
@@ -133,9 +149,12 @@ class Services:
         A process that lives under it finds itself removed at its next beat and stops.
         """
         operator = self._operator(group_id, member_id)
-        if self._kept_by is not self._door:
-            self._leave(group_id, member_id)
-        self._kept_by.run(lambda: operator.delete(group_id, member_id))
+        freed = self._kept_by is not self._door and self._leave(group_id, member_id)
+        try:
+            self._kept_by.run(lambda: operator.delete(group_id, member_id))
+        except NoSuchService:
+            if not freed:
+                raise
 
     def version_range(self, group_id: str) -> tuple[int, int] | None:
         """Return the lowest and the highest version among a group's members, in one aggregate.
@@ -146,23 +165,22 @@ class Services:
         operator = self._records.operator
         return self._kept_by.run(lambda: operator.version_range(group_id))
 
-    def _looks(self, recorded: Sightings) -> Iterator[Look]:
-        if Capability.RECORDS in self._door.capabilities:
-            yield Look(recorded)
-            return
-        groups: dict[str, dict[str, Sighting]] = {}
+    def _looks(self, recorded: Sightings, also: Iterable[str]) -> Iterator[Look]:
+        groups: dict[str, dict[str, Sighting]] = {group_id: {} for group_id in also}
         for sighting in recorded.members:
             member = sighting.member
             groups.setdefault(member.group_id, {})[member.member_id] = sighting
         for group_id, records in groups.items():
             yield Look(self._door.sightings(group_id), records, recorded.witnessed)
 
-    def _leave(self, group_id: str, member_id: str) -> None:
+    def _leave(self, group_id: str, member_id: str) -> bool:
         try:
             seen = self._door.sightings(group_id, [member_id], attributes=False)
             self._door.leave([sighting.member for sighting in seen.members])
         except NotSupported as error:
             LOG.info("nothing to free beside the record of %s/%s: %s", group_id, member_id, error)
+            return False
+        return bool(seen.members)
 
     def _operator(self, group_id: str, member_id: str, reason: str | None = None) -> Operator:
         _checked(group_id, member_id)
