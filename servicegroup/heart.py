@@ -244,7 +244,7 @@ class Heart:
             self._memberships.pop(key, None)
             for report in self._reports:
                 report.drop(key, leave=True)
-            if isinstance(error, DriverUnavailable):
+            if isinstance(error, DriverUnavailable) or not isinstance(error, ServiceGroupError):
                 # The store may have taken it without our hearing so: leave as soon as it answers.
                 self._judged.doubt(key)
                 self._run()

@@ -1,0 +1,180 @@
+"""Watching: events and the view in memory, through outages, stalls and lost data."""
+
+import pytest
+
+from servicegroup import DriverUnavailable, EventType, LivenessUnknown, State
+from servicegroup.driver import Capability
+from servicegroup.testing.memory import MemoryDriver
+from servicegroup.watch import OwnWitness
+
+
+@pytest.fixture(params=["native", "polled"])
+def watch_kind(request, monkeypatch):
+    """Both roads: a driver that calls back, and one that has to be polled."""
+    if request.param == "polled":
+        monkeypatch.setattr(MemoryDriver, "capabilities", Capability.REMEMBERS)
+    return request.param
+
+
+def events_until(watch, kind, member_id=None, seconds=5.0):
+    """Return the events up to the first of that kind."""
+    seen = []
+    while True:
+        event = watch.next_event(seconds)
+        assert event is not None, f"no {kind} within {seconds} s, only {seen}"
+        seen.append((event.type, event.member_id))
+        if event.type is kind and event.member_id == member_id:
+            return seen
+
+
+def test_what_is_there_comes_first(make, watch_kind):
+    one = make()
+    one.join("g", "a")
+    one.join("g", "b")
+    with make().watch("g") as watch:
+        seen = events_until(watch, EventType.READY)
+        assert sorted(seen[:-1], key=str) == [(EventType.JOINED, "a"), (EventType.JOINED, "b")]
+        assert watch.is_up("a")
+        assert not watch.is_up("stranger")
+        assert watch.liveness("stranger").reason == "no such member"
+        assert {status.member_id for status in watch.members} == {"a", "b"}
+
+
+def test_changes_are_told_as_they_happen(make, watch_kind):
+    one, newer = make(), make()
+    with make().watch("g") as watch:
+        events_until(watch, EventType.READY)
+        member = one.join("g", "m")
+        events_until(watch, EventType.JOINED, "m")
+        member.update({"a": 1})
+        assert watch.next_event(5).type is EventType.CHANGED
+        assert watch.members[0].attributes == {"a": 1}
+        second = newer.join("g", "m")
+        assert watch.next_event(5).type is EventType.CHANGED
+        second.leave()
+        assert events_until(watch, EventType.LEFT, "m") == [(EventType.LEFT, "m")]
+        assert watch.members == []
+
+
+def test_a_silent_member_goes_down_and_comes_back(make, watch_kind):
+    one, other = make(), make()
+    one.join("g", "m")
+    other.join("g", "witness")
+    with make().watch("g") as watch:
+        events_until(watch, EventType.READY)
+        beat, one._process.door.driver.heartbeat = one._process.door.driver.heartbeat, _silent
+        events_until(watch, EventType.DOWN, "m")
+        assert not watch.is_up("m")
+        assert "no beat for" in watch.liveness("m").reason
+        one._process.door.driver.heartbeat = beat
+        assert events_until(watch, EventType.UP, "m")[-1] == (EventType.UP, "m")
+
+
+def _silent(instance_id, members):
+    return []
+
+
+def test_an_end_is_told_with_its_reason(make, watch_kind):
+    one, other = make(), make()
+    member = one.join("g", "m")
+    with other.watch("g") as watch:
+        events_until(watch, EventType.READY)
+        one._process.heart._stopped = True
+        other._process.door.end(member.member.instance_id, "process ended without leaving")
+        events_until(watch, EventType.DOWN, "m")
+        assert watch.liveness("m").reason == "process ended without leaving"
+
+
+def test_an_outage_is_one_event_and_unknown_meanwhile(make, store, watch_kind):
+    one = make()
+    one.join("g", "a")
+    one.join("g", "b")
+    with make().watch("g") as watch:
+        events_until(watch, EventType.READY)
+        store.unavailable = True
+        assert events_until(watch, EventType.STALE) == [(EventType.STALE, None)]
+        with pytest.raises(LivenessUnknown, match="could not be read"):
+            watch.is_up("a")
+        assert watch.is_up("a", unknown=True) is True
+        assert watch.is_up("a", unknown=False) is False
+        assert {status.state for status in watch.members} == {State.UNKNOWN}
+        store.unavailable = False
+        seen = events_until(watch, EventType.FRESH)
+        assert EventType.DOWN not in [kind for kind, _ in seen]
+        assert watch.is_up("a")
+
+
+def test_a_hanging_store_makes_the_view_stale_too(make, store, watch_kind):
+    one = make()
+    one.join("g", "a")
+    with make().watch("g") as watch:
+        events_until(watch, EventType.READY)
+        store.hang.set()
+        events_until(watch, EventType.STALE, seconds=10)
+        store.hang.clear()
+        events_until(watch, EventType.FRESH)
+
+
+def test_a_watch_may_begin_before_its_store(make, store, watch_kind):
+    one = make()
+    store.unavailable = True
+    with one.watch("g") as watch:
+        assert events_until(watch, EventType.STALE) == [(EventType.STALE, None)]
+        with pytest.raises(LivenessUnknown):
+            watch.is_up("m")
+        store.unavailable = False
+        events_until(watch, EventType.READY)
+        assert not watch.is_up("m")
+
+
+def test_lost_data_is_unknown_until_asserted_again(make, store, watch_kind, eventually):
+    one, observer = make(), make()
+    one.join("g", "m")
+    with observer.watch("g") as watch:
+        events_until(watch, EventType.READY)
+        store.lose()
+        eventually(lambda: watch.is_up("m", unknown=False))
+        seen = []
+        while (event := watch.next_event(0)) is not None:
+            seen.append(event.type)
+        assert set(seen) <= {EventType.UNKNOWN, EventType.UP, EventType.CHANGED}
+
+
+def test_a_closed_watch_ends_its_iteration(make, watch_kind):
+    watch = make().watch("g")
+    watch.close()
+    assert [event.type for event in watch] == []
+    assert watch.next_event() is None
+    assert not watch.fresh
+    watch.close()
+
+
+def test_a_query_still_raises_while_a_watch_waits(make, store):
+    one = make()
+    store.unavailable = True
+    with pytest.raises(DriverUnavailable):
+        one.get_members("g")
+
+
+def test_a_watch_vouches_for_a_store_it_could_always_read():
+    witness = OwnWitness(span=10.0, gap=3.0)
+    assert not witness.heard(0.0, 100.0)
+    for now in range(2, 10, 2):
+        assert not witness.heard(float(now), 100.0 + now)
+    assert witness.heard(10.0, 110.0)
+
+
+@pytest.mark.parametrize(
+    ("now", "clock", "why"),
+    [
+        (13.1, 113.1, "a gap: it was away, or the watcher was paused"),
+        (11.0, 411.0, "the store's clock was stepped forward"),
+        (11.0, 11.0, "the store's clock was stepped back"),
+    ],
+)
+def test_anything_else_starts_the_evidence_anew(now, clock, why):
+    witness = OwnWitness(span=10.0, gap=3.0)
+    for second in range(0, 11, 2):
+        vouches = witness.heard(float(second), 100.0 + second)
+    assert vouches
+    assert not witness.heard(now, clock), why
