@@ -1,0 +1,1 @@
+"""Measures the library beside the bare client library: ``python -m benchmarks``."""
