@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from servicegroup import driver
-from servicegroup.db.connection import options
+from servicegroup.config import DATABASE_GROUP, database_options
 from servicegroup.db.engine import CLIENT_ERRORS
 from servicegroup.db.records import Records
 from servicegroup.exceptions import NotSupported
@@ -24,8 +24,8 @@ class DbDriver(driver.Driver):
 
     capabilities = driver.Capability.REMEMBERS | driver.Capability.RECORDS
     client_errors: ClassVar[tuple[type[Exception], ...]] = CLIENT_ERRORS
-    options_group = "servicegroup_database"
-    options = options()
+    options_group = DATABASE_GROUP
+    options = database_options()
 
     def __init__(self, context: driver.Context) -> None:
         super().__init__(context)

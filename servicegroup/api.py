@@ -27,7 +27,7 @@ from servicegroup.exceptions import (
 )
 from servicegroup.heart import Heart, boottime
 from servicegroup.membership import Health, Membership, OnLost
-from servicegroup.model import EndKind, Member, State, check_attributes, check_text
+from servicegroup.model import Member, State, check_attributes, check_text
 from servicegroup.observer import Observer
 from servicegroup.report import Report
 from servicegroup.roster import Roster
@@ -165,15 +165,10 @@ class ServiceGroup:
         process = self._running()
         own = process.heart.membership(group_id, member_id)
         if own is not None:
-            return own.leave()
-        seen = process.door.sightings(group_id, [member_id], attributes=False).members
-        members = [s.member for s in seen if s.ended is None or s.ended.kind is not EndKind.LEFT]
-        if members:
-            process.door.leave(members)
-            if process.records not in (None, process.door):
-                recorded = process.records.sightings(group_id, [member_id], attributes=False)
-                process.records.leave([sighting.member for sighting in recorded.members])
-        return bool(members)
+            own.leave()
+            return True
+        there = [door.remove(group_id, member_id) for door in process.doors()]
+        return any(there)
 
     # -- questions ----------------------------------------------------------------------------
 
@@ -204,7 +199,9 @@ class ServiceGroup:
         try:
             return self._verdict(group_id, member_id)
         except DriverUnavailable as error:
-            return Liveness(State.UNKNOWN, Cause.UNREACHABLE, detail=str(error.__cause__ or error))
+            words = str(error.__cause__ or error).strip() or type(error.__cause__).__name__
+            detail = words.splitlines()[0]
+            return Liveness(State.UNKNOWN, Cause.UNREACHABLE, detail=detail)
 
     def states(self, group_id: str) -> dict[str, State]:
         """Return ``{member id: verdict}`` of a whole group: the cheapest listing.

@@ -217,8 +217,19 @@ def _host(configured: str | None) -> str:
     return check_text(f"[{GROUP}] host", host)
 
 
+def database_options() -> list[cfg.Opt]:
+    """Return oslo.db's options, as they stand in our own group."""
+    from oslo_db.options import database_opts
+
+    return list(database_opts)
+
+
+def register_database(conf: cfg.ConfigOpts) -> None:
+    """Register the database options on *conf*. Loads no database library. May be called again."""
+    conf.register_opts(database_options(), group=DATABASE_GROUP)
+
+
 def _connection(conf: cfg.ConfigOpts) -> str | None:
-    """Return the database URL if one is set; without loading a database library."""
-    conf.register_opt(cfg.StrOpt("connection", secret=True), group=DATABASE_GROUP)
+    register_database(conf)
     connection: str | None = conf[DATABASE_GROUP].connection
     return connection

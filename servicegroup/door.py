@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from servicegroup.driver import Capability, Driver, Lost, Sightings
 from servicegroup.exceptions import DriverUnavailable, NotSupported, ServiceGroupError
-from servicegroup.model import Member
+from servicegroup.model import EndKind, Member
 
 T = TypeVar("T")
 
@@ -69,6 +69,14 @@ class Door:
         """See :meth:`servicegroup.driver.Driver.leave`."""
         with self._translated():
             self._writable().leave(members)
+
+    def remove(self, group_id: str, member_id: str) -> bool:
+        """End whatever life holds this member id now; returns whether there was one."""
+        seen = self.sightings(group_id, [member_id], attributes=False).members
+        held = [s.member for s in seen if s.ended is None or s.ended.kind is not EndKind.LEFT]
+        if held:
+            self.leave(held)
+        return bool(held)
 
     def end(self, instance_id: str, reason: str) -> None:
         """See :meth:`servicegroup.driver.Driver.end`."""

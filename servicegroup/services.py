@@ -175,12 +175,10 @@ class Services:
 
     def _leave(self, group_id: str, member_id: str) -> bool:
         try:
-            seen = self._door.sightings(group_id, [member_id], attributes=False)
-            self._door.leave([sighting.member for sighting in seen.members])
+            return self._door.remove(group_id, member_id)
         except NotSupported as error:
             LOG.info("nothing to free beside the record of %s/%s: %s", group_id, member_id, error)
             return False
-        return bool(seen.members)
 
     def _operator(self, group_id: str, member_id: str, reason: str | None = None) -> Operator:
         _checked(group_id, member_id)

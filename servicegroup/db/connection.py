@@ -1,16 +1,16 @@
-"""Which database is meant: the URL, checked, and the default one. Loads no database library."""
+"""Which database is meant: the URL, checked, and the default one."""
 
 from __future__ import annotations
 
 import logging
 import os
 import pathlib
-from typing import Any
 
 from oslo_config import cfg
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from servicegroup import config
 from servicegroup.config import DATABASE_GROUP
 from servicegroup.exceptions import ConfigurationError
 
@@ -38,7 +38,7 @@ def resolve(conf: cfg.ConfigOpts) -> tuple[URL, bool]:
 
     :raises ConfigurationError: an unusable URL, or a client library that is not installed
     """
-    register(conf)
+    config.register_database(conf)
     configured = conf[DATABASE_GROUP].connection
     if not configured:
         return _default(), True
@@ -51,18 +51,6 @@ def resolve(conf: cfg.ConfigOpts) -> tuple[URL, bool]:
             f"postgresql://user:password@host/servicegroup"
         ) from error
     return _checked(url), False
-
-
-def register(conf: cfg.ConfigOpts) -> None:
-    """Register oslo.db's options under our own group."""
-    conf.register_opts(options(), group=DATABASE_GROUP)
-
-
-def options() -> list[Any]:
-    """Return oslo.db's database options."""
-    from oslo_db.options import database_opts
-
-    return list(database_opts)
 
 
 def _checked(url: URL) -> URL:
