@@ -1,0 +1,135 @@
+"""Fixtures that start private servers, and the account of what was left out for want of one."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Protocol, TypeVar
+
+import pytest
+from servers.database import DatabaseServer
+from servers.home import Home
+from servers.mariadb import MariaDB
+from servers.postgresql import PostgreSQL
+from servers.process import Server
+from servers.requirement import REQUIRE_VARIABLE, MissingError, servers_required
+
+S = TypeVar("S", bound=Server)
+D = TypeVar("D", bound=DatabaseServer)
+D_co = TypeVar("D_co", bound=DatabaseServer, covariant=True)
+
+#: The shared server of each kind, by the name of its fixture.
+SHARED = ("postgresql", "mariadb")
+
+
+class DatabaseFactory(Protocol[D_co]):
+    """Starts one more database server, ended after the test."""
+
+    def __call__(
+        self, *, skewable: bool = False, settings: Mapping[str, str] | None = None
+    ) -> D_co: ...
+
+
+@contextmanager
+def requirements() -> Iterator[None]:
+    """Skip the test where something is missing, or fail it where all servers are required."""
+    try:
+        yield
+    except MissingError as error:
+        if servers_required():
+            pytest.fail(f"{error} ({REQUIRE_VARIABLE}=1)", pytrace=False)
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def server_home() -> Iterator[Home]:
+    """Keep the folder in which this run's servers live."""
+    with Home() as home:
+        yield home
+
+
+@pytest.fixture(scope="session")
+def postgresql(server_home: Home) -> Iterator[PostgreSQL]:
+    """Run one PostgreSQL server for the whole session; tests take databases of their own."""
+    yield from _shared(lambda: PostgreSQL(server_home))
+
+
+@pytest.fixture(scope="session")
+def mariadb(server_home: Home) -> Iterator[MariaDB]:
+    """Run one MariaDB server for the whole session; tests take databases of their own."""
+    yield from _shared(lambda: MariaDB(server_home))
+
+
+@pytest.fixture
+def postgresql_url(postgresql: PostgreSQL) -> Iterator[str]:
+    """Make a fresh, empty PostgreSQL database and remove it after the test."""
+    yield from _database(postgresql)
+
+
+@pytest.fixture
+def mariadb_url(mariadb: MariaDB) -> Iterator[str]:
+    """Make a fresh, empty MariaDB database and remove it after the test."""
+    yield from _database(mariadb)
+
+
+@pytest.fixture
+def postgresql_server(server_home: Home) -> Iterator[DatabaseFactory[PostgreSQL]]:
+    """Start PostgreSQL servers that the test may kill, pause or restart."""
+    yield from _factory(PostgreSQL, server_home)
+
+
+@pytest.fixture
+def mariadb_server(server_home: Home) -> Iterator[DatabaseFactory[MariaDB]]:
+    """Start MariaDB servers that the test may kill, pause or restart."""
+    yield from _factory(MariaDB, server_home)
+
+
+def _shared(make: Callable[[], S]) -> Iterator[S]:
+    with requirements():
+        server = make()
+    with server:
+        yield server
+
+
+def _database(server: DatabaseServer) -> Iterator[str]:
+    url = server.create_database()
+    yield url
+    server.drop_database(url)
+
+
+def _factory(kind: type[D], home: Home) -> Iterator[DatabaseFactory[D]]:
+    with ExitStack() as started:
+
+        def make(*, skewable: bool = False, settings: Mapping[str, str] | None = None) -> D:
+            with requirements():
+                server = kind(home, skewable=skewable, settings=settings)
+            started.enter_context(server)
+            return server
+
+        yield make
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that name a server's fixture, so that ``-m 'not server'`` needs none."""
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            server = fixture.removesuffix("_url").removesuffix("_server")
+            if server in SHARED:
+                item.add_marker(pytest.mark.server(server))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List what was left out for want of a server, and how to get it."""
+    left_out: Counter[str] = Counter()
+    for report in terminalreporter.getreports("skipped"):
+        if isinstance(report.longrepr, tuple):
+            reason = report.longrepr[2].removeprefix("Skipped: ")
+            if reason.startswith("needs "):
+                left_out[reason.removeprefix("needs ")] += 1
+    if left_out:
+        terminalreporter.section("left out")
+        for reason, count in sorted(left_out.items()):
+            what, _, remedy = reason.partition(": ")
+            terminalreporter.line(f"{count} tests that need {what} ({remedy})")
+        terminalreporter.line(
+            "tools/install-servers, as root, installs all servers; make test then runs every test"
+        )
