@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, TypeVar
 
@@ -50,13 +50,25 @@ class BoundedCaller:
             self._jobs.put((future, work))
         return future
 
-    def call(self, work: Callable[[], T], timeout: float) -> T:
+    def call(
+        self,
+        work: Callable[[], T],
+        timeout: float,
+        *,
+        late_after: float | None = None,
+        late: Callable[[], None] = lambda: None,
+    ) -> T:
         """Run *work* and return its result.
 
+        :param late: called, once, if it has not come back after *late_after* seconds
         :raises CallTimeout: it did not come back within *timeout* seconds
         """
         future = self.submit(work)
         try:
+            if late_after is not None and late_after < timeout:
+                if not wait([future], late_after).done:
+                    late()
+                timeout -= late_after
             return future.result(timeout)
         except FutureTimeoutError as error:
             if future.done():  # the work itself raised a TimeoutError

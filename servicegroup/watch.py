@@ -93,7 +93,10 @@ class Watch:
         self._failing_since: float | None = None
         self._unusable: ConfigurationError | None = None
         self._records: dict[str, Sighting] = {}  # kept apart from the driver, as last read
-        self._witness = OwnWitness(self._limit, max(settings.report_interval, 3 * self._timer))
+        # Seconds of failing looks after which the view is stale. A native watch's view lasts longer
+        # while nothing fails, but not once something does.
+        self._trouble = max(MISSED_LOOKS * settings.poll_interval, settings.report_interval)
+        self._witness = OwnWitness(self._limit, self._trouble)
         self._thread = threading.Thread(target=self._run, name="servicegroup-watch", daemon=True)
 
     # -- the view -----------------------------------------------------------------------------
@@ -269,6 +272,8 @@ class Watch:
                     self.group_id, asked, known=known, remembered=self._records
                 ),
                 REQUESTS * self._settings.call_timeout,
+                late_after=max(self._settings.call_timeout, self._trouble),
+                late=self._late,
             )
         except BaseException:
             self._changed(asked)
@@ -298,6 +303,13 @@ class Watch:
                 self._fresh_until = now + self._patience()
             self._lock.notify_all()
 
+    def _late(self) -> None:
+        """Tell that the view is not fresh any more, while the look is still waited for."""
+        with self._lock:
+            self._fresh_until = min(self._fresh_until, boottime())
+            self._picture.mark_contact("no answer yet")
+            self._lock.notify_all()
+
     def _patience(self) -> float:
         """Seconds after a look for which the view counts as fresh."""
         timer, interval = self._timer, self._settings.report_interval
@@ -309,10 +321,7 @@ class Watch:
             self._unusable = error if isinstance(error, ConfigurationError) else None
             if self._failing_since is None:
                 self._failing_since = now
-            # A native watch's view lasts long while nothing fails, but not once something does.
-            settings = self._settings
-            patience = max(MISSED_LOOKS * settings.poll_interval, settings.report_interval)
-            self._fresh_until = min(self._fresh_until, self._failing_since + patience)
+            self._fresh_until = min(self._fresh_until, self._failing_since + self._trouble)
             if now > self._fresh_until:
                 self._picture.mark_contact(str(error))
             self._lock.notify_all()

@@ -85,7 +85,7 @@ def test_an_end_is_told_with_its_reason(make, watch_kind):
         assert watch.liveness("m").reason == "process ended without leaving"
 
 
-def test_an_outage_is_one_event_and_unknown_meanwhile(make, store, watch_kind):
+def test_an_outage_is_one_event_and_unknown_meanwhile(make, store, watch_kind, eventually):
     one = make()
     one.join("g", "a")
     one.join("g", "b")
@@ -100,17 +100,24 @@ def test_an_outage_is_one_event_and_unknown_meanwhile(make, store, watch_kind):
         assert {status.state for status in watch.members} == {State.UNKNOWN}
         store.unavailable = False
         seen = events_until(watch, EventType.FRESH)
+        eventually(lambda: watch.is_up("a", unknown=False) and watch.is_up("b", unknown=False))
+        while (event := watch.next_event(0)) is not None:
+            seen.append((event.type, event.member_id))
         assert EventType.DOWN not in [kind for kind, _ in seen]
-        assert watch.is_up("a")
 
 
 def test_a_hanging_store_makes_the_view_stale_too(make, store, watch_kind):
     one = make()
     one.join("g", "a")
-    with make().watch("g") as watch:
+    # Requests may take ten times as long as the view stays fresh without them.
+    patient = make(report_interval=1.0, service_down_time=60.0)
+    with patient.watch("g") as watch:
         events_until(watch, EventType.READY)
         store.hang.set()
-        events_until(watch, EventType.STALE, seconds=10)
+        watch._changed(None)
+        events_until(watch, EventType.STALE)
+        assert watch._thread.is_alive()
+        assert watch._failing_since is None  # it was told while the look was still waited for
         store.hang.clear()
         events_until(watch, EventType.FRESH)
 
