@@ -1,0 +1,1 @@
+"""What the contract promises, one file a topic; :class:`DriverConformance` is all of them."""
