@@ -1,0 +1,73 @@
+"""The tables in the configured database: which version they have, and bringing them up to date."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from alembic.util.exc import CommandError
+from oslo_config import cfg
+
+from servicegroup import config
+from servicegroup.db import migrate, tables
+from servicegroup.db.engine import CLIENT_ERRORS, Database, first_line
+from servicegroup.exceptions import ConfigurationError, DatabaseNotReady, DriverUnavailable
+
+
+class Schema(NamedTuple):
+    """A database and the version of its tables; ``None`` where it has none of ours."""
+
+    place: str
+    version: str | None
+    needed: str = tables.HEAD
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this library can work with them."""
+        return self.version == self.needed
+
+
+def read(conf: cfg.ConfigOpts) -> Schema:
+    """Return what the configured database holds.
+
+    :raises ConfigurationError: no database is in use, or it cannot be opened
+    :raises DriverUnavailable: it did not answer
+    """
+    return _read(_database(conf))
+
+
+def upgrade(conf: cfg.ConfigOpts) -> tuple[Schema, Schema]:
+    """Apply all missing migrations, and return what was there before and after.
+
+    All or none, where the database can undo changes of tables; may run while services beat.
+
+    :raises ConfigurationError: no database is in use, it cannot be opened, or is newer than we
+    :raises DriverUnavailable: it did not answer
+    """
+    database = _database(conf)
+    before = _read(database)
+    try:
+        migrate.upgrade(database)
+    except CommandError as error:
+        raise DatabaseNotReady(
+            f"the database {before.place} is at version {before.version}, which this library "
+            f"(version {before.needed}) does not know: upgrade servicegroup on this host"
+        ) from error
+    except CLIENT_ERRORS as error:
+        raise DriverUnavailable(
+            f"the database {before.place} could not be upgraded: {first_line(error)}"
+        ) from error
+    return before, _read(database)
+
+
+def _database(conf: cfg.ConfigOpts) -> Database:
+    settings = config.settings(conf)
+    if not settings.use_records:
+        raise ConfigurationError(
+            f"no database is in use beside driver={settings.driver}: set [servicegroup_database] "
+            f"connection, or [servicegroup] use_records=true"
+        )
+    return Database(conf, settings)
+
+
+def _read(database: Database) -> Schema:
+    return Schema(database.place, database.checked_version())
