@@ -132,7 +132,8 @@ class Driver(abc.ABC):
     def heartbeat(self, instance_id: str, members: Sequence[Member]) -> list[Lost]:
         """Renew the sign of life of this instance: one small write, however many *members*.
 
-        An instance that was ended and beats all the same is alive again.
+        An instance that was ended and beats all the same is alive again. What needs attention is
+        told at every beat until it is stored again or named no more: an answer may get lost.
 
         :returns: the members that need attention, and why
         """

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from servicegroup.config import Settings
 from servicegroup.db.engine import Database
+from servicegroup.db.notices import Notices
 from servicegroup.db.tables import instances, removed, services
 from servicegroup.model import Member
 
@@ -19,6 +20,13 @@ SWEEP_EVERY = 600.0
 #: Seconds for which tombstones are kept: a process paused for longer may rise again.
 BURIED_FOR = 30 * 86400.0
 _FIRST_GENERATION = 1
+
+
+class Standing(NamedTuple):
+    """What a row of ``instances`` says before it is renewed; *alive*: neither ended nor silent."""
+
+    generation: int
+    alive: bool
 
 
 class Beat:
@@ -32,16 +40,21 @@ class Beat:
         self._looked: dict[str, float] = {}
         self._swept = float("-inf")
         dialect = database.dialect
+        self._notices = Notices(dialect)
         self._now = sa.literal_column(dialect.now, sa.BigInteger)
         self._wall = sa.literal_column(dialect.wall, sa.BigInteger)
         self._boot = sa.literal_column(dialect.boot, sa.String)
-        self._renew = self._renewal().where(_i.generation == sa.bindparam("seen"))
+        limit = round(1_000_000 * settings.service_down_time)
+        self._alive = sa.and_(_i.ended_at.is_(None), _i.beat_at >= self._now - limit)
+        self._renew = self._renewal().where(_i.generation == sa.bindparam("seen"), self._alive)
+        self._renew_alive = self._renewal().where(self._alive)
+        self._revive = self._renewal(revive=True)
 
     def renewed(self, instance_id: str) -> bool:
-        """Beat; False if the row is absent or its generation moved, or a look is due.
+        """Beat; False if a look is due: the row is absent or not alive, or its generation moved.
 
-        A look is due once a ``service_down_time``: a database restored from a backup may lack
-        members without anybody having raised the generation.
+        A look is due once a ``service_down_time`` in any case: a database restored from a backup
+        may lack members without anybody having raised the generation.
         """
         seen = self._seen.get(instance_id)
         if seen is None or self._due(instance_id):
@@ -52,36 +65,53 @@ class Beat:
         )
         return bool(rows)
 
-    def generation(self, instance_id: str) -> int | None:
-        """Read the generation of a row; ``None`` where it is absent."""
-        statement = sa.select(_i.generation).where(_i.instance_id == instance_id)
-        generation: int | None = self._database.read(
-            lambda connection: connection.scalar(statement)
-        )
-        return generation
+    def standing(self, instance_id: str) -> Standing | None:
+        """Read the state of a row; ``None`` where it is absent."""
+        statement = sa.select(_i.generation, self._alive).where(_i.instance_id == instance_id)
+        row = self._database.read(lambda connection: connection.execute(statement).first())
+        return None if row is None else Standing(row[0], bool(row[1]))
 
-    def renew(self, instance_id: str, generation: int | None, members: Sequence[Member]) -> None:
-        """Beat with a generation just read, or make the row anew; an ended instance is alive."""
-        self._looked[instance_id] = time.monotonic()
-        if generation is None:
+    def renew(
+        self, instance_id: str, standing: Standing | None, members: Sequence[Member], *, well: bool
+    ) -> None:
+        """Beat after a look, or make the row anew; an ended instance is alive.
+
+        :param standing: as it was read *before* the look; if it moved since, the next beat looks
+        :param well: the look found all *members* in place; else the next beat looks again, until
+            they are stored or given up
+        """
+        self._looked[instance_id] = _now()
+        self._seen[instance_id] = None
+        if standing is None or not standing.alive:
             if members:
                 self._database.transaction(
                     lambda connection: self.revive(connection, instance_id, members[0])
                 )
+                self._made.discard(instance_id)
             return
-        statement = self._renewal(revive=True).where(_i.generation == generation)
+        statement = self._revive.where(_i.generation == standing.generation)
         rows = self._database.beat(
             lambda connection: connection.execute(statement, {"me": instance_id}).rowcount
         )
-        self._seen[instance_id] = generation if rows else None  # moved again: look next time
+        self._seen[instance_id] = standing.generation if rows and well else None
 
     def revive(self, connection: sa.Connection, instance_id: str, member: Member) -> None:
         """Beat within a transaction, whatever the generation; make the row where it is absent.
 
-        A row made anew in place of one that was lost has no generation that was seen: the next
-        beat looks at all members.
+        Watchers are told of all members of an instance that was ended or silent. A row made anew
+        in place of one that was lost has no generation that was seen: the next beat looks at all
+        members.
         """
-        if connection.execute(self._renewal(revive=True), {"me": instance_id}).rowcount:
+        me = {"me": instance_id}
+        if connection.execute(self._renew_alive, me).rowcount:
+            return
+        if connection.execute(self._revive, me).rowcount:
+            held = sa.select(services.c.group_id, services.c.member_id).where(
+                services.c.instance_id == instance_id
+            )
+            self._notices.members(
+                connection, [(row[0], row[1]) for row in connection.execute(held)]
+            )
             return
         connection.execute(
             sa.insert(instances).values(
@@ -105,7 +135,7 @@ class Beat:
             if instance_id in self._made:
                 self._made.discard(instance_id)
                 self._seen[instance_id] = _FIRST_GENERATION if first else None
-                self._looked[instance_id] = time.monotonic()
+                self._looked[instance_id] = _now()
             elif first:
                 self._seen[instance_id] = None
 
@@ -118,9 +148,9 @@ class Beat:
 
     def sweep(self) -> None:
         """Remove, now and then, silent instances without members, and old tombstones."""
-        if time.monotonic() - self._swept < SWEEP_EVERY:
+        if _now() - self._swept < SWEEP_EVERY:
             return
-        self._swept = time.monotonic()
+        self._swept = _now()
         silent = round(2_000_000 * self._settings.service_down_time)
         old = round(1_000_000 * BURIED_FOR)
         forgotten = sa.delete(instances).where(
@@ -136,7 +166,7 @@ class Beat:
 
     def _due(self, instance_id: str) -> bool:
         looked = self._looked.get(instance_id, float("-inf"))
-        return time.monotonic() - looked > self._settings.service_down_time
+        return _now() - looked > self._settings.service_down_time
 
     def _holds_members(self) -> Any:
         return sa.exists().where(services.c.instance_id == _i.instance_id).correlate(instances)
@@ -146,6 +176,7 @@ class Beat:
         broken = sa.or_(
             now - _i.beat_at > round(self._settings.steady_gap * 1_000_000),
             now < _i.beat_at,  # the store's clock stepped back
+            _i.ended_at.is_not(None),
             _i.boot_id != self._boot,
         )
         # In this order: MySQL evaluates assignments from left to right, with the new values.
@@ -159,3 +190,8 @@ class Beat:
             values += [(_i.ended_at, None), (_i.ended_reason, None)]
         mine = _i.instance_id == sa.bindparam("me")
         return sa.update(instances).where(mine).ordered_values(*values)
+
+
+def _now() -> float:
+    """Seconds by a clock that runs on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -88,9 +88,9 @@ class Membership:
         """See :meth:`servicegroup.driver.Driver.heartbeat`. One UPDATE, unless something moved."""
         if self.beat.renewed(instance_id):
             return []
-        generation = self.beat.generation(instance_id)  # first: what comes later raises it again
+        standing = self.beat.standing(instance_id)  # first: what comes later raises it again
         lost = self._inspected(instance_id, members)
-        self.beat.renew(instance_id, generation, members)
+        self.beat.renew(instance_id, standing, members, well=not lost)
         return lost
 
     def leave(self, members: Sequence[Member]) -> None:
@@ -208,11 +208,14 @@ class Membership:
             connection.execute(sa.insert(services), fresh)
         if again:
             connection.execute(_rebind(), again)
-        held = {row.instance_id for row in rows.values() if row.instance_id is not None}
+        before = (rows.get(_key(member)) for member in members)
+        held = {row.instance_id for row in before if row and row.instance_id is not None}
         mine = {member.instance_id for member in members}
-        self._raise(connection, held - mine)
-        for instance_id in sorted(mine):
-            self.beat.revive(connection, instance_id, members[0])
+        for instance_id in sorted(held | mine):
+            if instance_id in mine:
+                self.beat.revive(connection, instance_id, members[0])
+            else:
+                self._raise(connection, {instance_id})
         self._notices.members(connection, map(_key, members))
 
     def _raise(self, connection: sa.Connection, owners: set[str]) -> None:

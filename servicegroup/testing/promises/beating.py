@@ -64,11 +64,15 @@ class Beating:
         named = (lost.by.instance_id, lost.by.incarnation, lost.by.hostname, lost.by.process_id)
         assert named == (joined.instance_id, 2, "host-2", 12)
 
-    def test_what_was_told_and_dropped_comes_no_more(self, store: Store) -> None:
+    def test_what_is_over_is_told_until_it_is_given_up(self, store: Store) -> None:
         older, newer = store.driver(), store.driver()
-        held, kept = join(older), join(older, "kept")
+        held, kept, removed = (join(older, one) for one in ("m", "kept", "removed"))
         join(newer)
-        assert told(older.heartbeat(held.instance_id, [held, kept])) == {"m": Loss.SUPERSEDED}
+        newer.leave([removed])
+        for _ in range(3):  # each answer but the last may have been lost on its way
+            lost = told(older.heartbeat(held.instance_id, [held, kept, removed]))
+            assert lost == {"m": Loss.SUPERSEDED, "removed": Loss.REMOVED}
+        assert older.heartbeat(held.instance_id, [kept]) == []
         assert older.heartbeat(held.instance_id, [kept]) == []
         assert state(store, newer, "kept") is State.UP
 

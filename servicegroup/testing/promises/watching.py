@@ -90,7 +90,8 @@ class Watching:
         calls.expect("m", "m2")
 
     @pytest.mark.parametrize("after", ["end", "silence"])
-    def test_who_rises_again_is_told(self, store: Store, after: str) -> None:
+    @pytest.mark.parametrize("by", ["heartbeat", "update"])
+    def test_who_rises_again_is_told(self, store: Store, after: str, by: str) -> None:
         driver, other = store.driver(), store.driver()
         held = [join(driver, "m"), join(driver, "m2")]
         witness = join(other, "witness", "another group")
@@ -101,6 +102,8 @@ class Watching:
         else:
             beat_on(store, {other: [witness]}, silence(store))
         calls.settle()
+        if by == "update":
+            assert driver.update(held[:1]) == []
         lost = driver.heartbeat(driver.context.instance_id, held)
         assert driver.update([one.member for one in lost]) == []
         calls.expect("m", "m2")
