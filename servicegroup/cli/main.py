@@ -142,6 +142,12 @@ class App(cliff.app.App):
 
         return ServiceGroup(self.conf)
 
+    def close(self) -> None:
+        """Leave all groups and end all threads; idempotent."""
+        service_group = self.__dict__.get("service_group")
+        if service_group is not None:
+            service_group.close()
+
     def complain(self, error: Exception, *, foreseen: bool) -> None:
         """Say in one line what went wrong; with ``--debug`` also where."""
         debug = bool(self.options.debug)
@@ -205,9 +211,7 @@ class App(cliff.app.App):
         err: BaseException | None,  # noqa: ARG002
     ) -> None:
         """Close what the command used."""
-        service_group = self.__dict__.get("service_group")
-        if service_group is not None:
-            service_group.close()
+        self.close()
 
     def _factory(self, argv: list[str]) -> type[cliff.command.Command] | None:
         words = argv[1:] if argv[0] == "help" else argv
