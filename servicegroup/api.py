@@ -16,6 +16,7 @@ from oslo_config import cfg
 
 from servicegroup import config, loading
 from servicegroup.bounded import BoundedCaller, CallTimeout
+from servicegroup.clock import boottime
 from servicegroup.door import Door
 from servicegroup.driver import Capability, Context, Driver
 from servicegroup.exceptions import (
@@ -25,7 +26,7 @@ from servicegroup.exceptions import (
     MemberExists,
     ServiceGroupError,
 )
-from servicegroup.heart import Heart, boottime
+from servicegroup.heart import Heart
 from servicegroup.membership import Health, Membership, OnLost
 from servicegroup.model import Member, State, check_attributes, check_text
 from servicegroup.observer import Observer

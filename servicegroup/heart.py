@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from servicegroup.bounded import BoundedCaller
+from servicegroup.clock import boottime
 from servicegroup.config import Settings
 from servicegroup.driver import Loss, Lost
 from servicegroup.exceptions import DriverUnavailable, ServiceGroupError
@@ -28,11 +28,6 @@ LOG = logging.getLogger(__name__)
 
 #: ``lost`` fires this share of ``service_down_time`` before others may call the member down.
 MARGIN = 0.1
-
-
-def boottime() -> float:
-    """Seconds by a clock that runs on while the machine sleeps and that nobody can set."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Heart:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Iterator
 from types import TracebackType
 
 from servicegroup.bounded import BoundedCaller, CallTimeout
+from servicegroup.clock import boottime
 from servicegroup.config import Settings
 from servicegroup.door import Door
 from servicegroup.driver import Capability
 from servicegroup.exceptions import ConfigurationError, LivenessUnknown, ServiceGroupError
-from servicegroup.heart import boottime
 from servicegroup.model import Sighting, State
 from servicegroup.observer import Look, Observer
 from servicegroup.picture import Picture
