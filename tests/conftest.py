@@ -9,4 +9,4 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-pytest_plugins = ["servers.fixtures"]
+pytest_plugins = ["servers.fixtures", "pytester"]

@@ -1,0 +1,88 @@
+# Everything a developer types. Each environment is made once and again when its stamp is older
+# than what it was made from.
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PACKAGING := setup.cfg setup.py pyproject.toml
+BASE := $(VENV)/.made-base
+TEST := $(VENV)/.made-test
+DEV := $(VENV)/.made-dev
+# What is shared by tests is checked like the library; it lies on the tests' own import path.
+SHARED := tests/servers tests/faketime.py tests/faketime_site tests/conftest.py
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo servers test check lint types docs bench format clean
+
+help:  ## show this list
+	@echo "make TARGET, with PYTHON=$(PYTHON) (3.11 or later) and VENV=$(VENV)"
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(BASE)  ## install the library here and watch real daemons come and go
+	@$(BIN)/servicegroup demo
+
+servers:  ## install the servers that are missing (as root), starting and enabling none
+	@tools/install-servers
+
+test: servers $(TEST)  ## run every test, after installing missing servers (as root)
+	@echo "make: running every test, all servers required"
+	@SERVICEGROUP_REQUIRE_SERVERS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(TEST)  ## run the tests for which the servers are there; no root, says what it left out
+	@echo "make: running the tests for which the servers are there"
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(DEV)  ## check style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(DEV)  ## check types
+	@$(BIN)/mypy servicegroup drivers synchronizer
+	@MYPYPATH=tests $(BIN)/mypy --explicit-package-bases $(SHARED)
+
+docs: $(DEV)  ## build the documentation into doc/build/html, warnings are errors
+	@$(BIN)/sphinx-build -q -W -n -b html doc doc/build/html
+	@echo "make: see doc/build/html/index.html"
+
+bench: $(TEST)  ## print the benchmark tables; BENCH_ARGS chooses
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+format: $(DEV)  ## format the code and mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:  ## remove everything that was made here
+	rm -rf $(VENV) build dist doc/build cover .coverage* *.egg-info
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache .tox
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "make: no $(PYTHON) here; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make: $(PYTHON) does not run or is older than the 3.11 that is needed;" \
+			"name another: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "make: $(PYTHON) lacks venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "make: making the environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(BASE): $(PACKAGING) | $(VENV)/bin/python
+	@echo "make: installing the library"
+	@$(PIP) install -e .
+	@touch $@
+
+$(TEST): $(PACKAGING) | $(VENV)/bin/python
+	@echo "make: installing the library, every extra and what the tests need"
+	@$(PIP) install -e '.[all,test]'
+	@touch $(BASE) $@
+
+$(DEV): $(TEST) tools/requirements-dev.txt
+	@echo "make: installing the tools for development"
+	@$(PIP) install -r tools/requirements-dev.txt
+	@touch $@
