@@ -125,7 +125,8 @@ class ServiceGroup:
         :param health: asked once per interval on a thread of its own; when it returns something
             false, raises, or does not answer within an interval, the member is down as
             "unhealthy" until it answers well again, while the process beats on
-        :param on_lost: called with the membership and the reason whenever ``lost`` is set
+        :param on_lost: called with the membership and the reason whenever ``lost`` is set, and
+            again if a loss that could have passed turns out to be for good
         :raises InvalidMember: an id, name or attribute that no store could keep
         :raises MemberExists: with ``takeover=False``
         :raises DriverUnavailable: the store did not answer; nothing stays behind

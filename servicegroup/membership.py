@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from servicegroup.model import Member
 
-#: Called with the handle and the reason, once per loss, on a thread of the library.
+#: Called with the handle and the reason, on a thread of the library: once per loss, and once more
+#: if a loss that could have passed turns out to be for good.
 OnLost = Callable[["Membership", str], None]
 #: Returns whether the service is well; may also raise to say that it is not.
 Health = Callable[[], object]
@@ -82,8 +83,8 @@ class Membership:
 
     def tell_lost(self, reason: str, *, for_good: bool) -> Callable[[], None] | None:
         """Note that others may not count on this member; returns the callback that is due."""
+        already = self.lost.is_set() and (self._ended or not for_good)
         self._ended = self._ended or for_good
-        already = self.lost.is_set()
         self.lost_reason = reason
         self.lost.set()
         on_lost = self._on_lost
