@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from alembic.util.exc import CommandError
@@ -32,7 +34,8 @@ def read(conf: cfg.ConfigOpts) -> Schema:
     :raises ConfigurationError: no database is in use, or it cannot be opened
     :raises DriverUnavailable: it did not answer
     """
-    return _read(_database(conf))
+    with _database(conf) as database:
+        return _read(database)
 
 
 def upgrade(conf: cfg.ConfigOpts) -> tuple[Schema, Schema]:
@@ -43,30 +46,35 @@ def upgrade(conf: cfg.ConfigOpts) -> tuple[Schema, Schema]:
     :raises ConfigurationError: no database is in use, it cannot be opened, or is newer than we
     :raises DriverUnavailable: it did not answer
     """
-    database = _database(conf)
-    before = _read(database)
-    try:
-        migrate.upgrade(database)
-    except CommandError as error:
-        raise DatabaseNotReady(
-            f"the database {before.place} is at version {before.version}, which this library "
-            f"(version {before.needed}) does not know: upgrade servicegroup on this host"
-        ) from error
-    except CLIENT_ERRORS as error:
-        raise DriverUnavailable(
-            f"the database {before.place} could not be upgraded: {first_line(error)}"
-        ) from error
-    return before, _read(database)
+    with _database(conf) as database:
+        before = _read(database)
+        try:
+            migrate.upgrade(database)
+        except CommandError as error:
+            raise DatabaseNotReady(
+                f"the database {before.place} is at version {before.version}, which this library "
+                f"(version {before.needed}) does not know: upgrade servicegroup on this host"
+            ) from error
+        except CLIENT_ERRORS as error:
+            raise DriverUnavailable(
+                f"the database {before.place} could not be upgraded: {first_line(error)}"
+            ) from error
+        return before, _read(database)
 
 
-def _database(conf: cfg.ConfigOpts) -> Database:
+@contextlib.contextmanager
+def _database(conf: cfg.ConfigOpts) -> Iterator[Database]:
     settings = config.settings(conf)
     if not settings.use_records:
         raise ConfigurationError(
             f"no database is in use beside driver={settings.driver}: set [servicegroup_database] "
             f"connection, or [servicegroup] use_records=true"
         )
-    return Database(conf, settings)
+    database = Database(conf, settings)
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def _read(database: Database) -> Schema:
