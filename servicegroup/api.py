@@ -94,7 +94,10 @@ class ServiceGroup:
         self._kind = kind
         self._lock = threading.Lock()
         self._closed = False
-        self._process: _Process | None = _Process(conf, self.settings, kind)
+        try:
+            self._process: _Process | None = _Process(conf, self.settings, kind)
+        except cfg.ConfigSourceValueError as error:  # an option of the driver
+            raise config.invalid(error) from error
         _instances.add(self)
 
     # -- members ------------------------------------------------------------------------------

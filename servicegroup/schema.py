@@ -16,11 +16,15 @@ from servicegroup.exceptions import ConfigurationError, DatabaseNotReady, Driver
 
 
 class Schema(NamedTuple):
-    """A database and the version of its tables; ``None`` where it has none of ours."""
+    """A database and the version of its tables; ``None`` where it has none of ours.
+
+    ``makes_itself``: they are made at first use, as in the default SQLite database.
+    """
 
     place: str
     version: str | None
     needed: str = tables.HEAD
+    makes_itself: bool = False
 
     @property
     def is_current(self) -> bool:
@@ -70,7 +74,10 @@ def _database(conf: cfg.ConfigOpts) -> Iterator[Database]:
             f"no database is in use beside driver={settings.driver}: set [servicegroup_database] "
             f"connection, or [servicegroup] use_records=true"
         )
-    database = Database(conf, settings)
+    try:
+        database = Database(conf, settings)
+    except cfg.ConfigSourceValueError as error:
+        raise config.invalid(error, config.DATABASE_GROUP) from error
     try:
         yield database
     finally:
@@ -78,4 +85,6 @@ def _database(conf: cfg.ConfigOpts) -> Iterator[Database]:
 
 
 def _read(database: Database) -> Schema:
-    return Schema(database.place, database.checked_version())
+    version = database.checked_version()
+    makes_itself = database.is_default and version is None
+    return Schema(database.place, version, makes_itself=makes_itself)

@@ -1,0 +1,202 @@
+"""Whether this host's configuration, driver, store and members are well, and what to do if not."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from oslo_config import cfg
+
+from servicegroup import config, loading, mounts, spelling
+from servicegroup.api import ServiceGroup
+from servicegroup.exceptions import ConfigurationError, DriverUnavailable
+from servicegroup.model import State
+from servicegroup.status import Cause, MemberStatus, in_words
+
+if TYPE_CHECKING:  # it loads a database library
+    from servicegroup.db.survey import Process
+
+#: Round trips measured.
+TRIES = 5
+#: A round trip this share of its time-out is too long to rely on.
+SLOW = 0.25
+#: Seconds by which clocks may differ before times shown to people are misleading.
+SKEW = 2.0
+#: Most members named in one finding.
+NAMED = 3
+#: Asked for to measure a round trip: a member that nobody joins as.
+PROBE = ("servicegroup-doctor", "servicegroup-doctor")
+
+#: Down without an operator's word: someone should look.
+_TROUBLE = {Cause.SILENT, Cause.ENDED, Cause.WITHDRAWN, Cause.RECORD_SILENT, Cause.NOT_JOINED}
+
+
+class Finding(NamedTuple):
+    """What one check found. ``silent``: the store did not answer."""
+
+    check: str
+    well: bool
+    result: str
+    remedy: str = ""
+    silent: bool = False
+
+
+def examine(load: Callable[[], cfg.ConfigOpts]) -> list[Finding]:
+    """Check everything in order, and no further than makes sense. Changes nothing, never raises.
+
+    :param load: returns the configuration, or raises :exc:`ConfigurationError`
+    """
+    findings: list[Finding] = []
+    try:
+        for finding in _checks(load):
+            findings.append(finding)  # noqa: PERF402 - those before an error are kept
+    except ConfigurationError as error:
+        findings.append(Finding("configuration", False, str(error), "correct it, and look again"))
+    except DriverUnavailable as error:
+        remedy = "check that it runs, and that this host reaches it"
+        findings.append(Finding("store", False, str(error), remedy, silent=True))
+    return findings
+
+
+def _checks(load: Callable[[], cfg.ConfigOpts]) -> Iterator[Finding]:
+    conf = load()
+    settings = config.settings(conf)
+    yield _configuration(conf, settings)
+    yield from _spelling(conf)
+    loading.load(settings.driver)
+    yield Finding("driver", True, f"{settings.driver} loads; {_installed()}")
+    if settings.use_records:
+        tables = _tables(conf)
+        yield tables
+        if not tables.well:
+            return
+    with ServiceGroup(conf) as service_group:
+        yield _round_trip(service_group)
+        if settings.use_records:
+            yield from _database(conf, settings)
+        yield _members(service_group.roster.list())
+
+
+def _configuration(conf: cfg.ConfigOpts, settings: config.Settings) -> Finding:
+    files = ", ".join(conf.config_file or ()) or "no file"
+    words = (
+        f"driver {settings.driver}, host {settings.host}, beats every "
+        f"{in_words(settings.report_interval)}, down after {in_words(settings.service_down_time)}; "
+        f"read from {files} and the environment"
+    )
+    return Finding("configuration", True, words)
+
+
+def _spelling(conf: cfg.ConfigOpts) -> Iterator[Finding]:
+    for one in spelling.misspelt(conf):
+        meant = f"write {one.meant}" if one.meant is not None else "take it out"
+        words = f"{one.place}: there is no option {one.name} in [{one.group}], nobody reads it"
+        yield Finding("configuration", False, words, meant)
+
+
+def _installed() -> str:
+    broken = []
+    for name in loading.installed():
+        try:
+            loading.load(name)
+        except ConfigurationError:
+            broken.append(name)
+    words = f"installed are {', '.join(loading.installed())}"
+    return f"{words}, without their library {', '.join(broken)}" if broken else words
+
+
+def _tables(conf: cfg.ConfigOpts) -> Finding:
+    from servicegroup import schema
+
+    found = schema.read(conf)
+    if found.is_current:
+        return Finding("tables", True, f"{found.place} is at version {found.version}")
+    if found.makes_itself:
+        return Finding("tables", True, f"{found.place} will be made at first use")
+    version = "holds no tables of ours" if found.version is None else f"is at {found.version}"
+    words = f"{found.place} {version}, version {found.needed} is needed"
+    return Finding("tables", False, words, "run 'servicegroup db upgrade'")
+
+
+def _round_trip(service_group: ServiceGroup) -> Finding:
+    times = []
+    service_group.is_up(*PROBE)  # pays for the connection
+    for _ in range(TRIES):
+        before = time.monotonic()
+        service_group.is_up(*PROBE)
+        times.append(time.monotonic() - before)
+    median = statistics.median(times)
+    limit = service_group.settings.call_timeout
+    words = f"answers in {median * 1000:.2f} ms; a beat waits {limit:g} s at most"
+    if median < SLOW * limit:
+        return Finding("store", True, words)
+    remedy = "find out what slows it down, or raise [servicegroup] report_interval"
+    return Finding("store", False, words, remedy)
+
+
+def _database(conf: cfg.ConfigOpts, settings: config.Settings) -> Iterator[Finding]:
+    from servicegroup.db import survey
+    from servicegroup.db.engine import Database
+
+    database = Database(conf, settings)
+    try:
+        file, clock = survey.sqlite_file(database), survey.clock(database)
+        if file is not None:
+            yield _file_system(mounts.kind(file), str(file))
+        if clock is not None:
+            yield _clock(*clock)
+        yield _processes(survey.processes(database), settings.service_down_time)
+    finally:
+        database.close()
+
+
+def _clock(ahead: float, error: float) -> Finding:
+    where = "ahead of" if ahead >= 0 else "behind"
+    words = (
+        f"the database's is {abs(ahead):.1f} s {where} this host's, give or take {error:.1f} s; "
+        f"verdicts do not depend on it"
+    )
+    if abs(ahead) <= SKEW + error:
+        return Finding("clock", True, words)
+    return Finding("clock", False, words, "set both clocks by NTP: times shown are misleading")
+
+
+def _file_system(kind: str, path: str) -> Finding:
+    words = f"{path} is on {kind or 'an unknown file system'}"
+    if kind not in mounts.NETWORK:
+        return Finding("file system", True, words)
+    remedy = "SQLite needs a local disk: move it, or use PostgreSQL, MySQL or MariaDB"
+    return Finding("file system", False, f"{words}, a network file system", remedy)
+
+
+def _processes(processes: Sequence[Process], limit: float) -> Finding:
+    beating = [one for one in processes if not one.ended and one.age <= limit]
+    words = f"{len(beating)} beat, {len(processes) - len(beating)} are silent or ended"
+    rare = [one for one in beating if limit < 2 * one.report_interval]
+    if not rare:
+        return Finding("processes", True, words)
+    named = "; ".join(
+        f"process {one.process_id} on {one.hostname} beats every {in_words(one.report_interval)}"
+        for one in rare[:NAMED]
+    )
+    words = f"{words}; {len(rare)} too seldom for service_down_time={limit:g}: {named}"
+    remedy = "use the same report_interval and service_down_time on every host"
+    return Finding("processes", False, words, remedy)
+
+
+def _members(statuses: Sequence[MemberStatus]) -> Finding:
+    up = sum(status.is_up for status in statuses)
+    words = f"{up} of {len(statuses)} are up" if statuses else "nobody has joined"
+    trouble = [one for one in statuses if _is_trouble(one)]
+    if not trouble:
+        return Finding("members", True, words)
+    named = "; ".join(f"{one.group_id}/{one.member_id}: {one.reason}" for one in trouble[:NAMED])
+    more = f"; and {len(trouble) - NAMED} more" if len(trouble) > NAMED else ""
+    remedy = "start them, or 'servicegroup service delete GROUP MEMBER' what is gone for good"
+    return Finding("members", False, f"{words}; {named}{more}", remedy)
+
+
+def _is_trouble(status: MemberStatus) -> bool:
+    return status.state is State.UNKNOWN or status.liveness.cause in _TROUBLE
