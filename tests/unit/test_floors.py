@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 #: package folder counts as one. ``__init__`` is the public face of ``servicegroup`` itself.
 FLOORS: dict[str, list[set[str]]] = {
     "F0": [{"clock", "exceptions", "unsure"}, {"model"}, {"status"}],
-    "F1": [{"liveness", "diff"}, {"config"}, {"driver"}, {"db", "hashring", "child"}],
+    "F1": [{"liveness", "diff", "mounts"}, {"config"}, {"driver"}, {"db", "hashring", "child"}],
     "F2": [
         {"bounded", "door", "loading", "membership", "picture"},
         {"observer", "health", "report"},
@@ -20,10 +20,10 @@ FLOORS: dict[str, list[set[str]]] = {
         {"heart", "guardian", "watch"},
     ],
     "F3": [
-        {"services", "schema", "conductors", "hypervisors"},
+        {"services", "schema", "spelling", "conductors", "hypervisors"},
         {"roster"},
         {"api"},
-        {"__init__"},
+        {"__init__", "doctor"},
     ],
     "F4": [{"cli", "rest", "compat", "testing"}],
 }
