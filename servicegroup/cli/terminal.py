@@ -25,8 +25,9 @@ class Terminal:
     """One output stream: paints if it is a terminal that can, and nobody set ``NO_COLOR``."""
 
     def __init__(self, stream: TextIO) -> None:
+        self.attached = stream.isatty()
         self.paints = (
-            stream.isatty()
+            self.attached
             and not os.environ.get("NO_COLOR")
             and os.environ.get("TERM", "dumb") != "dumb"
         )
