@@ -109,10 +109,15 @@ def _factory(kind: type[D], home: Home) -> Iterator[DatabaseFactory[D]]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that name a server's fixture, so that ``-m 'not server'`` needs none."""
+    """Mark the tests that name a server's fixture, so that ``-m 'not server'`` needs none.
+
+    Whoever asks for it by ``request.getfixturevalue`` is marked where its name is a parameter.
+    """
     for item in items:
-        for fixture in getattr(item, "fixturenames", ()):
-            server = fixture.removesuffix("_url").removesuffix("_server")
+        callspec = getattr(item, "callspec", None)
+        parameters = callspec.params.values() if callspec else ()
+        for name in (*getattr(item, "fixturenames", ()), *parameters):
+            server = name.removesuffix("_url").removesuffix("_server") if type(name) is str else ""
             if server in SHARED:
                 item.add_marker(pytest.mark.server(server))
 

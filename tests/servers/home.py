@@ -47,11 +47,10 @@ class Home:
         self._tell(f"-{pid}")
 
     def close(self) -> None:
-        """Remove everything; the servers must have ended."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """End what still runs and remove everything."""
         if self._reaper.stdin is not None:
             self._reaper.stdin.close()
-        self._reaper.wait(10)
+        self._reaper.wait(30)
 
     def __enter__(self) -> Self:
         return self

@@ -48,15 +48,15 @@ def kill(pid: int) -> list[psutil.Process]:
     return processes[1:]
 
 
-def wait_gone(processes: list[psutil.Process]) -> None:
+def wait_gone(processes: list[psutil.Process], seconds: float = GONE_WITHIN) -> None:
     """Wait until none of *processes* runs; a zombie nobody has waited for counts as gone.
 
-    :raises TimeoutError: one still runs after ten seconds.
+    :raises TimeoutError: one still runs after *seconds*.
     """
-    deadline = time.monotonic() + GONE_WITHIN
+    deadline = time.monotonic() + seconds
     while any(map(_runs, processes)):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"still running after {GONE_WITHIN} s: {processes}")
+            raise TimeoutError(f"still running after {seconds} s: {processes}")
         time.sleep(0.005)
 
 

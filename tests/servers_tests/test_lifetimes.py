@@ -9,8 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from servers import ports
+from servers import ports, tree
 from servers.account import ServerError
+from servers.fixtures import requirements
 from servers.home import Home
 from servers.postgresql import PostgreSQL
 from servers.process import Server
@@ -180,25 +181,36 @@ def test_ports_are_low_and_never_given_twice():
 RUN = """
 import sys, time
 sys.path.insert(0, {tests!r})
-sys.path.insert(0, {here!r})
+from servers import tree
+from servers.fixtures import requirements
 from servers.home import Home
+from servers.postgresql import PostgreSQL
 from servers_tests.test_lifetimes import Listener
 home = Home()
-server = Listener(home).start()
-print(server.pid, home.path, flush=True)
+servers = [{kind}(home).start() for _ in range(2)]
+servers[1].pause()
+pids = [process.pid for server in servers for process in tree.members(server.pid)]
+print(home.path, *pids, flush=True)
 time.sleep(60)
 """
 
 
-def test_a_killed_run_leaves_no_server_and_no_folder():
-    tests = str(Path(__file__).parents[1])
-    code = RUN.format(tests=tests, here=tests)
+@pytest.mark.parametrize(
+    "kind", ["Listener", pytest.param("PostgreSQL", marks=pytest.mark.server("postgresql"))]
+)
+def test_a_killed_run_leaves_no_process_and_no_folder(kind):
+    if kind == "PostgreSQL":
+        with requirements():
+            PostgreSQL.find()
+    code = RUN.format(tests=str(Path(__file__).parents[1]), kind=kind)
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as run:
-        pid, folder = run.stdout.readline().split()
-        server = psutil.Process(int(pid))
+        folder, *pids = run.stdout.readline().split()
+        processes = [psutil.Process(int(pid)) for pid in pids]
         run.kill()
+    tree.wait_gone(processes)
     deadline = time.monotonic() + 10
     while Path(folder).exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not Path(folder).exists()
-    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+    segments = subprocess.run(["ipcs", "-mp"], capture_output=True, text=True, check=True).stdout
+    assert not {word for line in segments.splitlines() for word in line.split()[2:3]} & set(pids)
