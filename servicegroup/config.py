@@ -27,7 +27,7 @@ RECORD_WINDOWS = 3
 FORGET_AFTER = 86400.0
 
 #: How oslo.config writes where a value came from; the detail is the file or the variable.
-_LOCATION = re.compile(r"LocationInfo\(location=.*?, detail='(.*?)'\)")
+_LOCATION = re.compile(r"option (\w+) from LocationInfo\(location=.*?, detail='(.*?)'\)")
 
 T = TypeVar("T")
 
@@ -165,8 +165,16 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
 
 
 def invalid(error: cfg.ConfigSourceValueError, group: str | None = None) -> ConfigurationError:
-    """Return *error* as one of ours, which names the place without oslo.config's inner types."""
-    words = _LOCATION.sub(r"\1", str(error))
+    """Return *error* as one of ours, which names the place without oslo.config's inner types.
+
+    And the right place: oslo.config names the file also where a variable came before it.
+    """
+
+    def place(match: re.Match[str]) -> str:
+        variable = f"OS_{group}__{match[1]}".upper()
+        return f"option {match[1]} from {variable if variable in os.environ else match[2]}"
+
+    words = _LOCATION.sub(place, str(error))
     return ConfigurationError(f"[{group}] {words}" if group else words)
 
 

@@ -118,10 +118,13 @@ def test_options_are_registered_on_the_conf_that_is_passed_in():
     assert "servicegroup" not in other
 
 
-def test_values_from_the_environment_name_their_variable(monkeypatch):
+@pytest.mark.parametrize("file", ["", "report_interval = 3"])
+def test_values_from_the_environment_name_their_variable(monkeypatch, tmp_path, file):
     monkeypatch.setenv("OS_SERVICEGROUP__REPORT_INTERVAL", "soon")
+    path = tmp_path / "good.conf"
+    path.write_text(f"[servicegroup]\n{file}\n")
     conf = cfg.ConfigOpts()
-    conf([], default_config_files=[], default_config_dirs=[])
+    conf([f"--config-file={path}"], default_config_dirs=[])
     with pytest.raises(exceptions.ConfigurationError) as caught:
         config.settings(conf)
     assert str(caught.value) == (
