@@ -16,6 +16,7 @@ from oslo_config import cfg
 
 from servicegroup import config, loading
 from servicegroup.bounded import BoundedCaller, CallTimeout
+from servicegroup.bystander import Bystander
 from servicegroup.clock import boottime
 from servicegroup.door import Door
 from servicegroup.driver import Capability, Context, Driver
@@ -64,6 +65,7 @@ class _Process:
             reports.append(self._report(self.records, settings, settings.record_interval))
         self.observer = Observer(self.door, self.records, settings.limits)
         self.heart = Heart(settings, reports, self.observer)
+        self.bystander = Bystander(self.door, min(settings.poll_interval, settings.report_interval))
         self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
 
     def _report(self, door: Door, settings: config.Settings, interval: float) -> Report:
@@ -246,7 +248,12 @@ class ServiceGroup:
         check_text("group id", group_id)
         process = self._running()
         watch = Watch(
-            group_id, process.door, process.observer, self.settings, process.watches.discard
+            group_id,
+            process.door,
+            process.observer,
+            self.settings,
+            bystander=process.bystander,
+            closed=process.watches.discard,
         )
         process.watches.add(watch)
         watch.start(self.settings.stop_deadline)
@@ -293,6 +300,7 @@ class ServiceGroup:
         watches = list(process.watches)
         for watch in watches:
             watch.close(0)
+        process.bystander.close()
         process.heart.stop(max(0.0, self.settings.stop_deadline - SHORTEST_STOP))
         for watch in watches:
             watch.close(max(0.0, until - boottime()))

@@ -133,7 +133,8 @@ class Driver(abc.ABC):
         """Renew the sign of life of this instance: one small write, however many *members*.
 
         An instance that was ended and beats all the same is alive again. What needs attention is
-        told at every beat until it is stored again or named no more: an answer may get lost.
+        told at every beat until it is stored again or named no more: an answer may get lost. An
+        instance without members may beat too: a watch bears witness so where nobody else does.
 
         :returns: the members that need attention, and why
         """

@@ -68,16 +68,13 @@ class Observer:
         look = self.look(group_id, attributes=False)
         return {status.member.member_id: status.liveness.state for status in self.judged(look)}
 
-    def judged(
-        self, look: Look, *, own_witness: bool = False, left: bool = False
-    ) -> Iterator[MemberStatus]:
+    def judged(self, look: Look, *, left: bool = False) -> Iterator[MemberStatus]:
         """Give each member its verdict; those of the records that the driver lacks come last.
 
-        :param own_witness: the caller itself vouches for the store
         :param left: also records of members that left
         """
         limits = self._limits
-        witness = Witness(own_witness or look.seen.witnessed, look.records_witnessed)
+        witness = Witness(look.seen.witnessed, look.records_witnessed)
         if look.records is None:
             for sighting in look.seen.members:
                 record = sighting.record

@@ -134,6 +134,11 @@ class Picture:
         member_id, age = status.member_id, status.liveness.age
         before = self._current.get(member_id)
         heard_at = now if age is None else now - age
+        if before is not None and _same_silence(before, status, heard_at):
+            # A witness made it believed, and it stays so when the witness is gone.
+            verdict = before.status.liveness
+            since = None if age is None else age - verdict.limit
+            status = status._replace(liveness=verdict._replace(age=age, since=since))
         if before is not None and not changed(before.status, status):
             self._current[member_id] = before._replace(heard_at=heard_at)
             return
@@ -191,3 +196,15 @@ class Picture:
         age, since = now - seen.heard_at, liveness.since
         grown = None if since is None else since + age - liveness.age
         return seen.status._replace(liveness=liveness._replace(age=age, since=grown))
+
+
+def _same_silence(before: Seen, status: MemberStatus, heard_at: float) -> bool:
+    """Whether a member that was called down for its silence is still in that same silence."""
+    was, verdict = before.status.liveness, status.liveness
+    return (
+        was.cause in (Cause.SILENT, Cause.RECORD_SILENT)
+        and verdict.cause is Cause.UNWITNESSED
+        and verdict.limit == was.limit
+        and status.member.instance_id == before.status.member.instance_id
+        and heard_at - before.heard_at < was.limit / 2  # a beat would have moved it by a limit
+    )

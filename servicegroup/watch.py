@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from types import TracebackType
 
 from servicegroup.bounded import BoundedCaller, CallTimeout
+from servicegroup.bystander import Bystander
 from servicegroup.clock import boottime
 from servicegroup.config import Settings
 from servicegroup.door import Door
@@ -25,38 +26,6 @@ LOG = logging.getLogger(__name__)
 MISSED_LOOKS = 3
 #: A look is several requests at most.
 REQUESTS = 3
-#: The store's clock and ours may drift apart by this share, and this many seconds, before the
-#: store's counts as stepped.
-DRIFT = (0.05, 0.5)
-
-
-class OwnWitness:
-    """Whether this watch itself can vouch for the store: it answered, again and again.
-
-    Each look that succeeds not too long after the one before it, while the store's clock advanced
-    like our own, continues the evidence; anything else starts it anew.
-    """
-
-    def __init__(self, span: float, gap: float) -> None:
-        self._span = span
-        self._gap = gap
-        self._since: float | None = None
-        self._last: tuple[float, float | None] = (float("-inf"), None)
-
-    def heard(self, now: float, clock: float | None) -> bool:
-        """Count a look at *now*; True if the evidence reaches back *span* seconds."""
-        last_now, last_clock = self._last
-        passed = now - last_now
-        steady = passed <= self._gap
-        if steady and clock is not None and last_clock is not None:
-            share, slack = DRIFT
-            steady = abs(clock - last_clock - passed) <= share * passed + slack
-        if clock is None:
-            clock = None if last_clock is None else last_clock + passed
-        self._last = (now, clock)
-        if not steady or self._since is None:
-            self._since = now
-        return now - self._since >= self._span
 
 
 class Watch:
@@ -72,6 +41,8 @@ class Watch:
         door: Door,
         observer: Observer,
         settings: Settings,
+        *,
+        bystander: Bystander,
         closed: Callable[[Watch], None],
     ) -> None:
         self.group_id = group_id
@@ -96,7 +67,8 @@ class Watch:
         # Seconds of failing looks after which the view is stale. A native watch's view lasts longer
         # while nothing fails, but not once something does.
         self._trouble = max(MISSED_LOOKS * settings.poll_interval, settings.report_interval)
-        self._witness = OwnWitness(self._limit, self._trouble)
+        self._soon = min(settings.poll_interval, settings.report_interval)
+        self._bystander = bystander
         self._thread = threading.Thread(target=self._run, name="servicegroup-watch", daemon=True)
 
     # -- the view -----------------------------------------------------------------------------
@@ -235,7 +207,7 @@ class Watch:
                 return
             until = min(self._full_at + self._timer, self._picture.next_expiry())
             if self._picture.unsure:
-                until = min(until, boottime() + self._settings.poll_interval)
+                until = min(until, boottime() + self._soon)
             until = max(until, boottime() + 0.001)
             while not self._closed and self._asked is not None and not self._asked:
                 left = until - boottime()
@@ -281,13 +253,12 @@ class Watch:
         self._take(look, asked, now)
 
     def _take(self, look: Look, asked: Collection[str] | None, now: float) -> None:
-        own = self._witness.heard(now, look.seen.clock)
         if look.records is not None and look.records_error is None:
             if asked is None:
                 self._records = dict(look.records)
             else:
                 self._records.update(look.records)
-        judged = self._observer.judged(look, own_witness=own)
+        judged = self._observer.judged(look)
         with self._lock:
             if asked is None:
                 self._picture.replace(judged, now)
@@ -301,7 +272,10 @@ class Watch:
             self._picture.mark_contact(None)
             if not self._closed:
                 self._fresh_until = now + self._patience()
+            unsure = bool(self._picture.unsure)
             self._lock.notify_all()
+        if unsure:
+            self._bystander.beat(now)
 
     def _late(self) -> None:
         """Tell that the view is not fresh any more, while the look is still waited for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -39,6 +40,8 @@ class Beat:
         self._made: set[str] = set()
         self._looked: dict[str, float] = {}
         self._swept = float("-inf")
+        #: Whose name a row without members bears.
+        self._nobody = Member("", "", hostname=settings.host, process_id=os.getpid())
         dialect = database.dialect
         self._notices = Notices(dialect)
         self._now = sa.literal_column(dialect.now, sa.BigInteger)
@@ -83,11 +86,11 @@ class Beat:
         self._looked[instance_id] = _now()
         self._seen[instance_id] = None
         if standing is None or not standing.alive:
-            if members:
-                self._database.transaction(
-                    lambda connection: self.revive(connection, instance_id, members[0])
-                )
-                self._made.discard(instance_id)
+            member = members[0] if members else self._nobody
+            self._database.transaction(
+                lambda connection: self.revive(connection, instance_id, member)
+            )
+            self._made.discard(instance_id)
             return
         statement = self._revive.where(_i.generation == standing.generation)
         rows = self._database.beat(

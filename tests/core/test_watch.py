@@ -4,8 +4,7 @@ import pytest
 
 from servicegroup import DriverUnavailable, EventType, LivenessUnknown, State
 from servicegroup.driver import Capability
-from servicegroup.testing.memory import MemoryDriver
-from servicegroup.watch import OwnWitness
+from servicegroup.testing.memory import MemoryDriver, MemoryStoreDown
 
 
 @pytest.fixture(params=["native", "polled"])
@@ -163,25 +162,32 @@ def test_a_query_still_raises_while_a_watch_waits(make, store):
         one.get_members("g")
 
 
-def test_a_watch_vouches_for_a_store_it_could_always_read():
-    witness = OwnWitness(span=10.0, gap=3.0)
-    assert not witness.heard(0.0, 100.0)
-    for now in range(2, 10, 2):
-        assert not witness.heard(float(now), 100.0 + now)
-    assert witness.heard(10.0, 110.0)
+def test_the_death_of_the_only_member_is_told_once(make, watch_kind, eventually):
+    one = make()
+    one.join("g", "m")
+    with make().watch("g") as watch:
+        events_until(watch, EventType.READY)
+        one._process.heart._stopped = True
+        assert events_until(watch, EventType.DOWN, "m") == [
+            (EventType.UNKNOWN, "m"),
+            (EventType.DOWN, "m"),
+        ]
+        assert watch.next_event(3 * one.settings.service_down_time) is None
 
 
-@pytest.mark.parametrize(
-    ("now", "clock", "why"),
-    [
-        (13.1, 113.1, "a gap: it was away, or the watcher was paused"),
-        (11.0, 411.0, "the store's clock was stepped forward"),
-        (11.0, 11.0, "the store's clock was stepped back"),
-    ],
-)
-def test_anything_else_starts_the_evidence_anew(now, clock, why):
-    witness = OwnWitness(span=10.0, gap=3.0)
-    for second in range(0, 11, 2):
-        vouches = witness.heard(float(second), 100.0 + second)
-    assert vouches
-    assert not witness.heard(now, clock), why
+def test_where_reads_go_on_but_beats_do_not_nobody_is_dead(make, watch_kind):
+    one, observer = make(), make()
+    one.join("g", "m")
+
+    def refused(instance_id, members):
+        raise MemoryStoreDown("locked for writing")
+
+    with observer.watch("g") as watch:
+        events_until(watch, EventType.READY)
+        beat = one._process.door.driver.heartbeat
+        for group in (one, observer):
+            group._process.door.driver.heartbeat = refused
+        assert events_until(watch, EventType.UNKNOWN, "m") == [(EventType.UNKNOWN, "m")]
+        assert watch.next_event(3 * one.settings.service_down_time) is None
+        one._process.door.driver.heartbeat = beat
+        assert events_until(watch, EventType.UP, "m") == [(EventType.UP, "m")]

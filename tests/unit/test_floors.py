@@ -15,7 +15,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "F1": [{"liveness", "diff", "mounts"}, {"config"}, {"driver"}, {"db", "hashring", "child"}],
     "F2": [
         {"bounded", "door", "loading", "membership", "picture"},
-        {"observer", "health", "report"},
+        {"bystander", "observer", "health", "report"},
         {"forget"},
         {"heart", "guardian", "watch"},
     ],

@@ -209,3 +209,32 @@ def _apply(copy, event):
         assert event.status.state.value == event.type.value
         assert event.previous.state is not event.status.state
     copy[event.member_id] = event.status
+
+
+def silent(age, cause=Cause.UNWITNESSED, **named):
+    state = State.DOWN if cause is Cause.SILENT else State.UNKNOWN
+    since = age - LIMIT if cause is Cause.SILENT else None
+    verdict = Liveness(state, cause, age, since, LIMIT)
+    return status(**named)._replace(liveness=verdict)
+
+
+def test_a_silence_once_believed_is_believed_without_the_witness():
+    picture = Picture("g", LIMIT)
+    picture.replace([silent(70.0, Cause.SILENT)], now=100.0)
+    drain(picture)
+    picture.replace([silent(80.0)], now=110.0)
+    assert drain(picture) == []
+    kept = picture.status("m", 110.0).liveness
+    assert (kept.state, kept.cause, kept.age, kept.since) == (State.DOWN, Cause.SILENT, 80.0, 20.0)
+
+
+def test_another_silence_is_not():
+    for other in (
+        silent(61.0),  # it beat 61 s ago, when it had been called down for long
+        silent(370.0, life="b"),
+    ):
+        picture = Picture("g", LIMIT)
+        picture.replace([silent(70.0, Cause.SILENT)], now=100.0)
+        drain(picture)
+        picture.replace([other], now=400.0)
+        assert EventType.UNKNOWN in types(drain(picture))

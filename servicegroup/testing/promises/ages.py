@@ -136,6 +136,18 @@ class Witnesses:
         assert silent.sightings(GROUP, attributes=False).witnessed
         assert state(store, silent) is State.DOWN
 
+    def test_a_beat_without_members_bears_witness(self, store: Store) -> None:
+        silent, bystander = store.driver(), store.driver()
+        join(silent)
+        age_of(store)
+        store.pass_time(silence(store))
+        bystander.heartbeat(bystander.context.instance_id, [])
+        assert not bystander.sightings(GROUP).witnessed, "it has only begun to beat"
+        beat_on(store, {bystander: []}, silence(store))
+        assert bystander.sightings(GROUP).witnessed
+        assert state(store, bystander) is State.DOWN
+        assert bystander.groups() == [GROUP]
+
     def test_nobody_was_heard_so_nobody_is_dead(self, store: Store) -> None:
         drivers = [store.driver() for _ in range(3)]
         members = {driver: [join(driver, f"m{n}")] for n, driver in enumerate(drivers)}
