@@ -93,11 +93,11 @@ class Run(Command):
         return process.wait()
 
     def _join(self, parsed_args: argparse.Namespace, fence: _Fence | None) -> Membership:
-        service_group = self.service_group
+        service_group, name, member = self.service_group, parsed_args.name, parsed_args.member
         arguments: dict[str, Any] = {
             "group_id": parsed_args.group,
-            "member_id": parsed_args.member or service_group.settings.host,
-            "name": parsed_args.name or Path(parsed_args.command[0]).name,
+            "member_id": service_group.settings.host if member is None else member,
+            "name": Path(parsed_args.command[0]).name if name is None else name,
             "attributes": dict(parsed_args.attribute),
             "on_lost": fence,
         }
