@@ -12,13 +12,14 @@ from servers.mariadb import MariaDB
 from servers.postgresql import PostgreSQL
 from servers.process import Server
 from servers.requirement import REQUIRE_VARIABLE, MissingError, servers_required
+from servers.zookeeper import Ensemble, ZooKeeper
 
 S = TypeVar("S", bound=Server)
 D = TypeVar("D", bound=DatabaseServer)
 D_co = TypeVar("D_co", bound=DatabaseServer, covariant=True)
 
 #: The shared server of each kind, by the name of its fixture.
-SHARED = ("postgresql", "mariadb")
+SHARED = ("postgresql", "mariadb", "zookeeper")
 
 
 class DatabaseFactory(Protocol[D_co]):
@@ -59,6 +60,12 @@ def mariadb(server_home: Home) -> Iterator[MariaDB]:
     yield from _shared(lambda: MariaDB(server_home))
 
 
+@pytest.fixture(scope="session")
+def zookeeper(server_home: Home) -> Iterator[ZooKeeper]:
+    """Run one ZooKeeper server for the whole session; tests take roots of their own."""
+    yield from _shared(lambda: ZooKeeper(server_home))
+
+
 @pytest.fixture
 def postgresql_url(postgresql: PostgreSQL) -> Iterator[str]:
     """Make a fresh, empty PostgreSQL database and remove it after the test."""
@@ -81,6 +88,29 @@ def postgresql_server(server_home: Home) -> Iterator[DatabaseFactory[PostgreSQL]
 def mariadb_server(server_home: Home) -> Iterator[DatabaseFactory[MariaDB]]:
     """Start MariaDB servers that the test may kill, pause or restart."""
     yield from _factory(MariaDB, server_home)
+
+
+@pytest.fixture
+def zookeeper_server(server_home: Home) -> Iterator[Callable[..., ZooKeeper]]:
+    """Start ZooKeeper servers that the test may kill, pause or restart."""
+    with ExitStack() as started:
+
+        def make(**settings: str) -> ZooKeeper:
+            with requirements():
+                server = ZooKeeper(server_home, settings)
+            started.enter_context(server)
+            return server
+
+        yield make
+
+
+@pytest.fixture
+def zookeeper_ensemble(server_home: Home) -> Iterator[Ensemble]:
+    """Start three ZooKeeper servers that keep one set of data."""
+    with requirements():
+        ensemble = Ensemble(server_home)
+    with ensemble:
+        yield ensemble
 
 
 def _shared(make: Callable[[], S]) -> Iterator[S]:

@@ -1,0 +1,60 @@
+"""The server's clock, learned from the time that it gives to a write."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from kazoo.exceptions import NoNodeError
+
+from servicegroup.exceptions import ConfigurationError
+
+from .layout import Paths
+from .session import CLIENT_ERRORS, Session
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds for which our own clock is trusted to run at the server's pace. Only times that are shown
+#: depend on it, never a verdict.
+LEARNED_FOR = 600.0
+
+
+def elapsed() -> float:
+    """Seconds by a clock that runs on while the machine sleeps and that nobody can set."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class ServerClock:
+    """Wall time in seconds since 1970 by ZooKeeper's leader. Usable from any thread."""
+
+    def __init__(self, session: Session, paths: Paths) -> None:
+        self._session = session
+        self._paths = paths
+        self._lock = threading.Lock()
+        self._learned: tuple[float, float] | None = None  # the server's time, ours
+        self._refused = float("-inf")
+
+    def now(self) -> float:
+        """Return the server's time; one write where it was not learned lately.
+
+        :raises kazoo.exceptions.NoNodeError: our nodes were not made yet
+        """
+        with self._lock:
+            ours = elapsed()
+            if self._learned is None or ours - self._learned[1] > LEARNED_FOR:
+                stat = self._session.request(self._session.write(self._paths.clock))
+                self._learned = (stat.mtime / 1000.0, elapsed())
+            then, at = self._learned
+            return then + elapsed() - at
+
+    def known(self) -> float | None:
+        """Return the server's time, or ``None`` where it cannot be learned: we may only read."""
+        if self._learned is None and elapsed() - self._refused < LEARNED_FOR:
+            return None
+        try:
+            return self.now()
+        except (ConfigurationError, NoNodeError, *CLIENT_ERRORS) as error:
+            LOG.debug("the server's clock is not known: %s", error)
+            self._refused = elapsed()
+            return None

@@ -1,0 +1,121 @@
+"""What we change in kazoo's connection: watches on subtrees, time-outs, and a silent heart.
+
+Everything here runs on the thread that keeps the session alive, so nothing here waits.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from kazoo.handlers.threading import SequentialThreadingHandler
+from kazoo.protocol.connection import ConnectionHandler
+from kazoo.protocol.serialization import Watch
+from kazoo.protocol.states import Callback
+
+LOG = logging.getLogger(__name__)
+
+#: The share of the session time-out after which kazoo gives up a silent server.
+READ_SHARE = 2 / 3
+
+
+class Change(enum.Enum):
+    """What happened to a node below a watch: ZooKeeper's numbers."""
+
+    CREATED = 1
+    DELETED = 2
+    WRITTEN = 3
+
+
+_CHANGES = {change.value: change for change in Change}
+#: Called with what of a node's path comes after the watched one, and what happened to it; with
+#: ("", None) when anything may have changed.
+Happened = Callable[[str, Change | None], None]
+
+
+class Handler(SequentialThreadingHandler):  # type: ignore[misc]
+    """Threads as kazoo has them, but with a bound on connecting, and nothing done at exit."""
+
+    def __init__(self, connect_timeout: float) -> None:
+        super().__init__()
+        self._connect_timeout = connect_timeout
+        #: Why the last attempt to connect failed.
+        self.last_error: Exception | None = None
+
+    def start(self) -> None:
+        """Start the threads."""
+        import atexit
+
+        super().start()
+        # They are daemons. At exit kazoo would wait for them, in a forked child for ever.
+        atexit.unregister(self.stop)
+
+    def create_connection(self, *args: Any, **named: Any) -> Any:
+        """Connect, waiting no longer for it than for an answer."""
+        named["timeout"] = min(named.get("timeout") or self._connect_timeout, self._connect_timeout)
+        try:
+            connection = super().create_connection(*args, **named)
+        except Exception as error:
+            self.last_error = error
+            raise
+        self.last_error = None
+        return connection
+
+    @property
+    def refused_tls(self) -> ssl.SSLError | None:
+        """The error of TLS that kept the last attempt from connecting, if it was that."""
+        error: BaseException | None = self.last_error
+        while error is not None and not isinstance(error, ssl.SSLError):
+            error = error.__cause__ or error.__context__
+        return error
+
+
+class Connection(ConnectionHandler):  # type: ignore[misc]
+    """One connection after another of one client.
+
+    :param pulse: called before every ping and request
+    :param negotiated: called with the session time-out, in seconds, that the server granted
+    :param subtrees: {top of a watched subtree: called with what of a path comes after it}
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        *,
+        pulse: Callable[[], None],
+        negotiated: Callable[[float], None],
+        subtrees: dict[str, Happened],
+        sasl_options: dict[str, str] | None,
+    ) -> None:
+        # The logger's level is the application's choice; kazoo warns of every reconnection.
+        super().__init__(client, client._conn_retry.copy(), client.logger, sasl_options)
+        self._subtrees = subtrees
+        self._pulse = pulse
+        self._negotiated = negotiated
+
+    def _connect(self, *args: Any) -> Any:
+        read_timeout, connect_timeout = super()._connect(*args)
+        self._negotiated(read_timeout / READ_SHARE / 1000.0)
+        return read_timeout, connect_timeout
+
+    def _send_ping(self, connect_timeout: float) -> None:
+        self._pulse()
+        super()._send_ping(connect_timeout)
+
+    def _send_request(self, read_timeout: float, connect_timeout: float) -> None:
+        self._pulse()
+        super()._send_request(read_timeout, connect_timeout)
+
+    def _read_watch_event(self, buffer: bytes, offset: int) -> None:
+        # kazoo knows watches by their exact path only, and forgets them when they fire.
+        event = Watch.deserialize(buffer, offset)[0]
+        path, change = event.path, _CHANGES.get(event.type)
+        for top, happened in list(self._subtrees.items()):
+            if change is not None and (path == top or path.startswith(f"{top}/")):
+                self.client.handler.dispatch_callback(
+                    Callback("watch", happened, (path[len(top) + 1 :], change))
+                )
+        super()._read_watch_event(buffer, offset)

@@ -1,0 +1,180 @@
+"""The options of ``[servicegroup_zookeeper]``, and their check, together and at start."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kazoo.hosts import collect_hosts
+from kazoo.security import ACL, CREATOR_ALL_ACL, OPEN_ACL_UNSAFE, READ_ACL_UNSAFE
+from oslo_config import cfg
+
+from servicegroup.exceptions import ConfigurationError
+
+GROUP = "servicegroup_zookeeper"
+
+OPTIONS: Sequence[cfg.Opt] = (
+    cfg.StrOpt(
+        "hosts",
+        default="127.0.0.1:2181",
+        help="ZooKeeper's servers, as host:port separated by commas. A path after the last one is "
+        "the chroot, below which everything lies.",
+    ),
+    cfg.StrOpt(
+        "root",
+        default="/servicegroup",
+        help="Path below which members are kept. All members of a fleet must use the same one.",
+    ),
+    cfg.FloatOpt(
+        "session_timeout",
+        default=10.0,
+        min=0.1,
+        help="Seconds without a word from a process after which ZooKeeper declares it gone, and "
+        "its members are down. Shorter means sooner detection and less patience with a slow "
+        "network. The server allows 2 to 20 of its ticks, unless its minSessionTimeout and "
+        "maxSessionTimeout say otherwise.",
+    ),
+    cfg.StrOpt("username", help="Name to authenticate with, by digest unless sasl_mechanism says."),
+    cfg.StrOpt("password", secret=True, help="Password for username."),
+    cfg.StrOpt(
+        "sasl_mechanism",
+        choices=["DIGEST-MD5", "GSSAPI"],
+        help="Authenticate by SASL; needs the library pure-sasl. GSSAPI takes the ticket of the "
+        "process and needs no password.",
+    ),
+    cfg.StrOpt(
+        "sasl_service", default="zookeeper", help="Name of the server's service for GSSAPI."
+    ),
+    cfg.StrOpt(
+        "acl",
+        choices=[
+            ("open", "everybody may read and write"),
+            ("world-read", "everybody may read, only this username may write"),
+            ("creator-all", "only this username may read and write"),
+        ],
+        sample_default="<creator-all with authentication, open without>",
+        help="Who may see and change the nodes that are created.",
+    ),
+    cfg.BoolOpt("use_ssl", default=False, help="Speak TLS with the servers."),
+    cfg.StrOpt("ca", help="File of the certificate authorities that sign the servers', in PEM."),
+    cfg.StrOpt("cert", help="File of the certificate to show to the servers, in PEM."),
+    cfg.StrOpt("key", help="File of that certificate's private key, in PEM."),
+    cfg.StrOpt("key_password", secret=True, help="Password of the private key."),
+    cfg.BoolOpt(
+        "verify",
+        default=True,
+        help="Whether the servers' certificates must be signed by a known authority. Without it "
+        "anybody on the way can read and forge.",
+    ),
+    cfg.BoolOpt(
+        "verify_host",
+        default=True,
+        help="Whether the servers' certificates must also name the host that was asked.",
+    ),
+)
+
+
+class Options(NamedTuple):
+    """The checked values; ``client`` is what kazoo's client takes."""
+
+    hosts: str
+    root: str
+    session_timeout: float
+    client: dict[str, Any]
+    sasl: dict[str, str] | None
+    acl: list[ACL]
+
+
+def checked(values: Any) -> Options:
+    """Return the values of the group if they can work.
+
+    :raises ConfigurationError: one cannot, or two do not go together
+    """
+    hosts = _hosts(values.hosts)
+    sasl = _sasl(values)
+    client = {"timeout": values.session_timeout, **_tls(values)}
+    if sasl is None and values.username:
+        client["auth_data"] = [("digest", f"{values.username}:{values.password}")]
+    known = sasl is not None or bool(values.username)
+    return Options(
+        hosts, _root(values.root), values.session_timeout, client, sasl, _acl(values.acl, known)
+    )
+
+
+def _wrong(option: str, value: object, remedy: str) -> ConfigurationError:
+    return ConfigurationError(f"[{GROUP}] {option}={value!r} {remedy}")
+
+
+def _hosts(hosts: str) -> str:
+    try:
+        found, chroot = collect_hosts(hosts)
+        ports = [port for _, port in found]
+    except ValueError as error:
+        raise _wrong(
+            "hosts", hosts, f"cannot be read ({error}); use host:port,host:port"
+        ) from error
+    if not all(host.strip() for host, _ in found) or not all(0 < port < 65536 for port in ports):
+        raise _wrong("hosts", hosts, "names no server; use host:port,host:port")
+    if chroot is not None and chroot != "/":
+        _root(chroot)
+    return hosts
+
+
+def _root(root: str) -> str:
+    parts = root.split("/")
+    if parts[0] or len(parts) < 2 or not all(parts[1:]) or {".", ".."} & set(parts):
+        raise _wrong("root", root, "is no path of ZooKeeper; use one like /servicegroup")
+    if parts[1] == "zookeeper":
+        raise _wrong("root", root, "is ZooKeeper's own; use one like /servicegroup")
+    return root
+
+
+def _sasl(values: Any) -> dict[str, str] | None:
+    if bool(values.username) != bool(values.password):
+        raise ConfigurationError(
+            f"[{GROUP}] username and password go together: set both, or neither"
+        )
+    mechanism = values.sasl_mechanism
+    if mechanism is None:
+        return None
+    if importlib.util.find_spec("puresasl") is None:
+        raise _wrong("sasl_mechanism", mechanism, "needs a library: pip install pure-sasl")
+    if mechanism == "GSSAPI":
+        return {"mechanism": mechanism, "service": values.sasl_service}
+    if not values.username:
+        raise _wrong("sasl_mechanism", mechanism, "needs username and password")
+    return {"mechanism": mechanism, "username": values.username, "password": values.password}
+
+
+def _tls(values: Any) -> dict[str, Any]:
+    if not values.use_ssl:
+        given = [one for one in ("ca", "cert", "key") if values[one]]
+        if given:
+            raise _wrong(given[0], values[given[0]], "has no use without use_ssl=true")
+        return {}
+    if bool(values.cert) != bool(values.key):
+        raise ConfigurationError(f"[{GROUP}] cert and key go together: set both, or neither")
+    for option in ("ca", "cert", "key"):
+        path = values[option]
+        if path and not Path(path).is_file():
+            raise _wrong(option, path, "is no file that can be read")
+    return {
+        "use_ssl": True,
+        "ca": values.ca,
+        "certfile": values.cert,
+        "keyfile": values.key,
+        "keyfile_password": values.key_password,
+        "verify_certs": values.verify,
+        "check_hostname": values.verify and values.verify_host,
+    }
+
+
+def _acl(wanted: str | None, known: bool) -> list[ACL]:
+    wanted = wanted or ("creator-all" if known else "open")
+    if wanted == "open":
+        return list(OPEN_ACL_UNSAFE)
+    if not known:
+        raise _wrong("acl", wanted, "needs username and password, or sasl_mechanism")
+    return [*CREATOR_ALL_ACL, *(READ_ACL_UNSAFE if wanted == "world-read" else [])]

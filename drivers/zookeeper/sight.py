@@ -1,0 +1,197 @@
+"""Reading members: whole groups or a few, in a number of round trips that does not grow with them.
+
+A member is up while the instance that it names has its ephemeral node. Members are read before
+instances; a join in between makes one look as if its instance were gone, so whoever lacks an
+instance is read once again before it counts as down.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from servicegroup.driver import Sightings
+from servicegroup.model import Ending, EndKind, Member, Sighting
+
+from . import layout
+from .clock import ServerClock
+from .layout import Life, Note, Paths, Stored
+from .session import CLIENT_ERRORS, Session
+
+LOG = logging.getLogger(__name__)
+
+#: Up to so many instances are asked for by name; beyond, the list of all of them is shorter.
+FEW_INSTANCES = 200
+EXPIRED = Note("its session with ZooKeeper expired", False)
+
+
+class Sight:
+    """Looks into the store. Usable from any thread."""
+
+    def __init__(self, session: Session, paths: Paths, clock: ServerClock) -> None:
+        self._session = session
+        self._paths = paths
+        self._clock = clock
+        self._foreign: set[str] = set()
+
+    def sightings(
+        self,
+        group_id: str,
+        member_ids: Collection[str] | None,
+        known: Mapping[str, Member],
+    ) -> Sightings:
+        """See :meth:`servicegroup.driver.Driver.sightings`."""
+        folder = self._paths.group(group_id)
+        asked = known.keys() if member_ids is None else set(member_ids)
+        if member_ids is None:
+            names = self._session.children(folder)
+        else:
+            names = [layout.name(one) for one in asked]
+        stored = self._members(group_id, names, known)
+        present = self._present({one.member.instance_id for one in stored.values()})
+        absent = {name for name, one in stored.items() if one.member.instance_id not in present}
+        if absent:
+            again = self._members(group_id, list(absent), known)
+            for name in absent - again.keys():
+                del stored[name]
+            stored.update(again)
+            present |= self._present({one.member.instance_id for one in again.values()})
+        endings = self._endings({one.member.instance_id for one in stored.values()} - present)
+        now = self._clock.known()
+        seen = [_sighting(one, endings, now) for one in stored.values()]
+        gone = [one for one in asked if layout.name(one) not in stored]
+        return Sightings([*seen, *self._left(group_id, gone, known, now)])
+
+    def groups(self) -> list[str]:
+        """See :meth:`servicegroup.driver.Driver.groups`."""
+        names = self._session.children(self._paths.groups)
+        folders = self._session.read([f"{self._paths.groups}/{name}" for name in names])
+        found = []
+        for name, folder in zip(names, folders, strict=True):
+            if folder is None or folder.stat.numChildren == 0:
+                continue
+            group_id = layout.text(name, folder.data)
+            if group_id is None:
+                self._skip(f"{self._paths.groups}/{name}")
+            elif self._members(group_id, self._session.children(self._paths.group(group_id)), {}):
+                found.append(group_id)
+        return sorted(found)
+
+    def _members(
+        self, group_id: str, names: Sequence[str], known: Mapping[str, Member]
+    ) -> dict[str, Stored]:
+        """Read members by their nodes' names; those that are none of ours are left out."""
+        folder = self._paths.group(group_id)
+        nodes = self._session.read([f"{folder}/{name}" for name in names])
+        found: dict[str, Stored] = {}
+        fresh: list[str] = []
+        data: list[bytes] = []
+        odd = (
+            {layout.name(one): one for one in known}
+            if known and not all(map(layout.plain, names))
+            else {}
+        )
+        for name, node in zip(names, nodes, strict=True):
+            if node is None:
+                continue
+            member = known.get(name if layout.plain(name) else odd.get(name, ""))
+            same = None if member is None else layout.same(node.data, member)
+            if same is not None:
+                found[name] = same
+            else:
+                fresh.append(name)
+                data.append(node.data)
+        for name, stored in zip(fresh, layout.unpacked(group_id, fresh, data), strict=True):
+            if stored is None:
+                self._skip(f"{folder}/{name}")
+            else:
+                found[name] = stored
+        return found
+
+    def _present(self, instance_ids: set[str]) -> set[str]:
+        """Return those of the instances whose processes are there."""
+        if len(instance_ids) > FEW_INSTANCES:
+            children = set(self._session.children(self._paths.instances))
+            return {one for one in instance_ids if layout.name(one) in children}
+        ids = list(instance_ids)
+        nodes = self._session.read([self._paths.instance(one) for one in ids])
+        return {one for one, node in zip(ids, nodes, strict=True) if node is not None}
+
+    def _endings(self, instance_ids: Iterable[str]) -> dict[str, Ending]:
+        """Return how these instances ended; what nobody noted yet is noted now."""
+        ids = list(instance_ids)
+        if not ids:
+            return {}
+        now = self._clock.known()
+        endings = {}
+        notes = self._session.read([self._paths.note(one) for one in ids])
+        for instance_id, node in zip(ids, notes, strict=True):
+            note = None if node is None else layout.unpacked_note(node.data)
+            age = None
+            if node is None:
+                self._note(instance_id)
+            elif now is not None:
+                age = max(0.0, now - node.stat.ctime / 1000.0)
+            endings[instance_id] = Ending(EndKind.ENDED, (note or EXPIRED).reason, age)
+        return endings
+
+    def _note(self, instance_id: str) -> None:
+        """Note that an instance is gone, so that others know since when; nobody waits for it."""
+        session, path = self._session, self._paths.instance(instance_id)
+        try:
+            session.attempt(
+                [  # not if it came back meanwhile
+                    session.create(path),
+                    session.delete(path),
+                    session.create(self._paths.note(instance_id), layout.packed_note(EXPIRED)),
+                ]
+            )
+        except CLIENT_ERRORS as error:
+            LOG.debug("the end of %s is not noted: %s", instance_id, error)
+
+    def _left(
+        self,
+        group_id: str,
+        member_ids: Sequence[str],
+        known: Mapping[str, Member],
+        now: float | None,
+    ) -> list[Sighting]:
+        """Return those of the members that left, as far as there is evidence."""
+        paths = [self._paths.grave(group_id, one) for one in member_ids]
+        left = []
+        for member_id, node in zip(member_ids, self._session.read(paths), strict=True):
+            life = None if node is None else layout.unpacked_life(node.data)
+            held = known.get(member_id)
+            if node is None or life is None:
+                continue
+            if held is None or life != Life(held.instance_id, held.incarnation):
+                if held is not None and held.incarnation > life.incarnation:
+                    continue
+                held = Member(
+                    group_id,
+                    member_id,
+                    instance_id=life.instance_id,
+                    incarnation=life.incarnation,
+                )
+            age = None if now is None else max(0.0, now - node.stat.mtime / 1000.0)
+            left.append(Sighting(held, ended=Ending(EndKind.LEFT, "left", age)))
+        return left
+
+    def _skip(self, path: str) -> None:
+        """Leave out a node that is none of ours; tell it once, with how many there are."""
+        if path not in self._foreign:
+            self._foreign.add(path)
+            LOG.warning(
+                "%s is no node of ours or corrupt, and is left out (%d such by now); remove it",
+                path,
+                len(self._foreign),
+            )
+
+
+def _sighting(one: Stored, endings: Mapping[str, Ending], now: float | None) -> Sighting:
+    member = one.member
+    since = None if now is None or one.since is None else max(0.0, now - one.since)
+    ended = endings.get(member.instance_id)
+    if ended is None and member.withdrawn is not None:
+        ended = Ending(EndKind.WITHDRAWN, member.withdrawn, since)
+    return Sighting(member, None, ended, since)

@@ -1,0 +1,106 @@
+"""Two requests that ZooKeeper has and kazoo lacks, on kazoo's own serialisation.
+
+``MultiRead`` (opcode 22) reads thousands of nodes in one round trip, ``AddWatch`` (opcode 106) sets
+a watch that stays and covers a whole subtree; both came with ZooKeeper 3.6. An older server answers
+``UnimplementedError``.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from kazoo.exceptions import EXCEPTIONS, NoNodeError
+from kazoo.protocol.serialization import GetData, MultiHeader, write_string
+from kazoo.protocol.states import ZnodeStat
+
+_HEADER = struct.Struct("!iBi")
+_INT = struct.Struct("!i")
+_STAT = struct.Struct("!qqqqiiiqiiq")
+_READ = MultiHeader(GetData.type, False, -1).serialize()
+_END = MultiHeader(-1, True, -1).serialize()
+_ERROR = -1
+_RECURSIVE = 1
+
+
+class Node(NamedTuple):
+    """A node as read; ``packed`` is its stat, unpacked only where it is wanted."""
+
+    data: bytes
+    packed: bytes
+
+    @property
+    def stat(self) -> Any:
+        """Its ``kazoo.protocol.states.ZnodeStat``."""
+        return ZnodeStat._make(_STAT.unpack(self.packed))
+
+
+def node(data: bytes | None, stat: Any) -> Node:
+    """Return what an ordinary read gave as a :class:`Node`."""
+    return Node(data or b"", _STAT.pack(*stat))
+
+
+class MultiRead:
+    """Reads the data of many nodes. *paths* are the server's: with the chroot, if there is one."""
+
+    type = 22
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.paths = paths
+
+    def serialize(self) -> bytes:
+        """Return the request's body."""
+        parts: list[bytes] = []
+        for path in self.paths:
+            parts += (_READ, write_string(path), b"\0")
+        return b"".join([*parts, _END])
+
+    @classmethod
+    def deserialize(cls, buffer: bytes, offset: int) -> tuple[bytes, int]:
+        """Return the reply as it came: this runs on the thread that keeps the session alive."""
+        return buffer, offset
+
+
+def nodes(buffer: bytes, offset: int) -> list[Node | None]:
+    """Take a reply to :class:`MultiRead` apart: ``None`` stands for a node that is not there.
+
+    :raises kazoo.exceptions.ZookeeperError: one of them could not be read for another reason
+    """
+    found: list[Node | None] = []
+    header, integer, stat_size = _HEADER.unpack_from, _INT.unpack_from, _STAT.size
+    while True:
+        kind, done, _ = header(buffer, offset)
+        offset += _HEADER.size
+        if done:
+            return found
+        if kind == _ERROR:
+            (error,) = integer(buffer, offset)
+            offset += _INT.size
+            if error != NoNodeError.code:
+                raise EXCEPTIONS[error]()
+            found.append(None)
+            continue
+        begin = offset + _INT.size
+        (length,) = integer(buffer, offset)
+        offset = begin + max(0, length)
+        found.append(Node(buffer[begin:offset], buffer[offset : offset + stat_size]))
+        offset += stat_size
+
+
+class AddWatch:
+    """Sets a watch on *path* and all below, which stays until the connection ends."""
+
+    type = 106
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def serialize(self) -> bytes:
+        """Return the request's body."""
+        return bytes(write_string(self.path)) + _INT.pack(_RECURSIVE)
+
+    @classmethod
+    def deserialize(cls, buffer: bytes, offset: int) -> bool:  # noqa: ARG003
+        """Return that it is set: a refusal is in the reply's header."""
+        return True
