@@ -65,7 +65,8 @@ class _Process:
             reports.append(self._report(self.records, settings, settings.record_interval))
         self.observer = Observer(self.door, self.records, settings.limits)
         self.heart = Heart(settings, reports, self.observer)
-        self.bystander = Bystander(self.door, min(settings.poll_interval, settings.report_interval))
+        interval = min(settings.poll_interval, settings.report_interval)
+        self.bystander = Bystander(self.door, interval, lambda: self.heart.beats)
         self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
 
     def _report(self, door: Door, settings: config.Settings, interval: float) -> Report:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from servicegroup.bounded import BoundedCaller
@@ -22,11 +23,15 @@ class Bystander:
     again and again for one ``service_down_time``, proves that it would take the others'. It is a
     witness like any other: kept in the store, judged by the store's clock, good for all who ask.
 
-    One per process, for all its watches. Usable from any thread.
+    One per process, for all its watches; only where no member of the process beats anyway, so
+    that a large fleet that comes back from an outage is not doubled. Usable from any thread.
+
+    :param spared: whether the process beats anyway
     """
 
-    def __init__(self, door: Door, interval: float) -> None:
+    def __init__(self, door: Door, interval: float, spared: Callable[[], bool]) -> None:
         self._door = door
+        self._spared = spared
         self._interval = interval
         self._instance_id = str(uuid.uuid4())
         self._caller = BoundedCaller("servicegroup-bystander")
@@ -38,6 +43,8 @@ class Bystander:
     def beat(self, now: float) -> None:
         """Beat if it is time and the last one came back; never waits. A beat that fails is none."""
         with self._lock:
+            if self._spared():
+                return
             waiting = self._flight is not None and not self._flight.done()
             if waiting or now < self._due or Capability.READ_ONLY in self._door.capabilities:
                 return

@@ -111,6 +111,11 @@ class Heart:
             return False
         return True
 
+    @property
+    def beats(self) -> bool:
+        """Whether this process has members, and so a beat."""
+        return bool(self._memberships)
+
     def in_contact(self) -> bool:
         """Whether the last beat is recent enough for others to see the members alive."""
         return boottime() < self._judged.heard_at + self._patience
