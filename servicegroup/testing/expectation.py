@@ -97,7 +97,7 @@ class Expectation:
     def incarnation(self, key: Key) -> tuple[int, bool]:
         """Return the incarnation of the next join, and whether it must be this one exactly."""
         place = self.places.get(key)
-        return (1, True) if place is None else (place.member.incarnation + 1, self._kept(place))
+        return (1, True) if place is None else (place.member.incarnation + 1, self.kept(place))
 
     def update(self, member: Member) -> set[Loss | None]:
         """Return what an update of *member* may answer; ``None`` is success."""
@@ -115,12 +115,12 @@ class Expectation:
                 answers.add(Loss.REMOVED)
         else:
             answers = {None if place.left_at is None else Loss.REMOVED}
-        return answers if self._kept(place) else answers | {Loss.MISSING}
+        return answers if self.kept(place) else answers | {Loss.MISSING}
 
     def members(self, group_id: str) -> tuple[set[str], set[str]]:
         """Return the ids that must be listed in a group, and those that may be."""
         there = {
-            key[1]: self._kept(place)
+            key[1]: self.kept(place)
             for key, place in self.places.items()
             if key[0] == group_id and place.left_at is None
         }
@@ -162,6 +162,16 @@ class Expectation:
                 answer = None
         return answer
 
+    def kept(self, place: Place) -> bool:
+        """Whether the store must still know what is, or was, in this place."""
+        if place.left_at is not None:
+            kept = EVIDENCE_KEPT * self.store.settings.service_down_time
+            return self.within(self.now - place.left_at, kept) is True
+        pulse = self.pulses[place.member.instance_id]
+        down = self.store.settings.service_down_time
+        alive = not pulse.ended and self.within(self.now - pulse.beat_at, down) is True
+        return self.remembers or alive
+
     def age(self, member: Member) -> float:
         """Return the age of a member's sign of life, but for the real time that passed."""
         return self.now - self.pulses[member.instance_id].beat_at
@@ -188,16 +198,6 @@ class Expectation:
         """Return the instances that hold members; what it knows of others a store may forget."""
         there = (place.member for place in self.places.values() if place.left_at is None)
         return {member.instance_id for member in there}
-
-    def _kept(self, place: Place) -> bool:
-        """Whether the store must still know what is, or was, in this place."""
-        if place.left_at is not None:
-            kept = EVIDENCE_KEPT * self.store.settings.service_down_time
-            return self.within(self.now - place.left_at, kept) is True
-        pulse = self.pulses[place.member.instance_id]
-        down = self.store.settings.service_down_time
-        alive = not pulse.ended and self.within(self.now - pulse.beat_at, down) is True
-        return self.remembers or alive
 
 
 def key_of(member: Member) -> Key:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import HealthCheck, assume, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -27,9 +27,10 @@ from hypothesis.stateful import (
 )
 
 from servicegroup.driver import Capability, Driver, Loss, Lost
-from servicegroup.liveness import Witness, judge
-from servicegroup.model import MAX_TEXT, EndKind, Member, Sighting, check_text
-from servicegroup.testing.expectation import Expectation, Key, key_of, life, names
+from servicegroup.model import MAX_TEXT, Member, check_text
+from servicegroup.testing.comparison import check_group, check_groups
+from servicegroup.testing.expectation import Expectation, Key, key_of, names
+from servicegroup.testing.scene import has_left
 from servicegroup.testing.store import Store
 
 PROCESSES = 3
@@ -43,6 +44,9 @@ values = st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63), st.te
 attribute_sets = st.dictionaries(st.text(max_size=4), values, max_size=3)
 processes = st.integers(0, PROCESSES - 1)
 picks = st.integers(0, 99)
+#: In shares of the limit: within the gap of a witness, beyond it, exactly the limit, beyond it.
+shares = st.sampled_from([0.5, 0.1, 0.2, 0.55, 0.65, 1.0, 1.2, 3.0])
+joined = st.lists(picks, min_size=1, max_size=3)
 
 
 class Process:
@@ -73,17 +77,24 @@ class MembershipMachine(RuleBasedStateMachine):
         self._keys: list[Key] = []
         self._known: dict[str, dict[str, Member]] = {}
 
-    @initialize(groups=st.lists(texts, min_size=2, max_size=2, unique=True), one=texts, other=texts)
-    def name(self, groups: list[str], one: str, other: str) -> None:
-        """Choose ids, among them those that a careless store takes for one another."""
-        alike = {one, other, one.swapcase(), f"{one} ", one.casefold()}
-        ids = sorted(text for text in alike if 0 < len(text) <= MAX_TEXT)
-        self._keys = [(group, member_id) for group in groups for member_id in ids]
+    @initialize(
+        groups=st.lists(texts, min_size=2, max_size=2, unique=True),
+        one=texts,
+        other=texts,
+        first=st.lists(joined, min_size=PROCESSES, max_size=PROCESSES),
+    )
+    def begin(self, groups: list[str], one: str, other: str, first: list[list[int]]) -> None:
+        """Choose ids, among them those that a careless store takes for one another, and join."""
+        alike = [one, one.swapcase(), f"{one} ", other]
+        ids = dict.fromkeys(text for text in alike if len(text) <= MAX_TEXT)
+        self._keys = [(group, member_id) for member_id in ids for group in groups]
         self._known = {group: {} for group in groups}
+        for number, at in enumerate(first):
+            self.join(number, at, {})
 
     # -- what processes do --------------------------------------------------------------------
 
-    @rule(number=processes, at=st.lists(picks, min_size=1, max_size=3), attributes=attribute_sets)
+    @rule(number=processes, at=joined, attributes=attribute_sets)
     def join(self, number: int, at: list[int], attributes: dict[str, Any]) -> None:
         process = self._processes[number]
         keys = list(dict.fromkeys(self._keys[pick % len(self._keys)] for pick in at))
@@ -103,6 +114,7 @@ class MembershipMachine(RuleBasedStateMachine):
             self._model.stored(one)
             process.held[key_of(one)] = one
 
+    @precondition(lambda self: self._holders)
     @rule(
         number=processes,
         at=picks,
@@ -112,23 +124,105 @@ class MembershipMachine(RuleBasedStateMachine):
     def change(
         self, number: int, at: int, attributes: dict[str, Any], withdrawn: str | None
     ) -> None:
-        process = self._processes[number]
-        held = self._pick(process, at)
+        process = self._holder(number)
+        held = self._held(process, at)
         changed = held._replace(
             attributes=attributes, withdrawn=withdrawn, revision=held.revision + 1
         )
         self._update(process, [changed])
 
-    @rule(number=processes)
-    def assert_again(self, number: int) -> None:
-        process = self._processes[number]
-        assume(process.held)
-        self._update(process, list(process.held.values()))
-
+    @precondition(lambda self: self._holders)
     @rule(number=processes, repair=st.booleans())
     def beat(self, number: int, repair: bool) -> None:
+        process = self._holder(number)
+        self._beat(process, repair=repair)
+
+    @precondition(lambda self: self._holders)
+    @rule(number=processes, at=picks, by_operator=st.booleans())
+    def leave(self, number: int, at: int, by_operator: bool) -> None:
+        """Leave by its own will, or be removed: as a successor, if there is one by now."""
+        process = self._holder(number)
+        held = self._held(process, at)
+        if not by_operator:
+            process.driver.leave([held])
+            self._model.left(held, removed=False)
+            del process.held[key_of(held)]
+            return
+        look = self._operator.sightings(held.group_id, [held.member_id], attributes=False)
+        for sighting in look.members:
+            if not has_left(sighting):
+                self._operator.leave([sighting.member])
+                self._model.left(sighting.member, removed=True)
+
+    @rule(number=processes, told=st.booleans(), restarted=st.booleans())
+    def die(self, number: int, told: bool, restarted: bool) -> None:
+        """Die without leaving: a guardian says so, rightly or not; a new instance comes back."""
         process = self._processes[number]
-        assume(process.held)
+        if told:
+            self._operator.end(process.instance_id, "process ended without leaving")
+            self._model.ended(process.instance_id)
+        if restarted:
+            process.driver.stop()
+            self._processes[number] = Process(self._store.driver())
+
+    # -- what happens to all of them ----------------------------------------------------------
+
+    @precondition(lambda self: self._store.age is not None)
+    @rule(share=shares, beating=st.lists(processes, unique=True))
+    def pause(self, share: float, beating: list[int]) -> None:
+        """Let time pass, a share of ``service_down_time``; then some beat."""
+        seconds = share * self._store.settings.service_down_time
+        self._store.pass_time(seconds)
+        self._model.now += seconds
+        for process in (self._processes[number] for number in beating):
+            if process.held:
+                self._beat(process, repair=True)
+
+    @precondition(lambda self: len(self._model.places) > PROCESSES)
+    @rule(
+        order=st.permutations(range(PROCESSES)),
+        first=st.lists(st.sampled_from(["update", "beat", "wait"]), min_size=PROCESSES),
+    )
+    def lose_everything(self, order: Sequence[int], first: list[str]) -> None:
+        """The store loses everything, and all sides store again in any order."""
+        assert self._store.lose is not None
+        self._store.lose()
+        self._model.lost_everything()
+        self._known = {group_id: {} for group_id in self._known}
+        for number, how in zip(order, first, strict=False):
+            process = self._processes[number]
+            if how == "update" and process.held:
+                self._update(process, list(process.held.values()))
+            elif how == "beat" and process.held:
+                self._beat(process, repair=True)
+
+    # -- what must hold -----------------------------------------------------------------------
+
+    @invariant()
+    def agrees_with_the_model(self) -> None:
+        self._known = {
+            group_id: check_group(self._model, self._operator, group_id, known)
+            for group_id, known in self._known.items()
+        }
+        check_groups(self._model, self._operator, self._known)
+
+    def teardown(self) -> None:
+        self._store.stop()
+
+    # -- steps of the above -------------------------------------------------------------------
+
+    @property
+    def _holders(self) -> list[Process]:
+        return [process for process in self._processes if process.held]
+
+    def _holder(self, number: int) -> Process:
+        return self._holders[number % len(self._holders)]
+
+    @staticmethod
+    def _held(process: Process, at: int) -> Member:
+        return list(process.held.values())[at % len(process.held)]
+
+    def _beat(self, process: Process, *, repair: bool) -> None:
         held = list(process.held.values())
         answers = self._answers(process.driver.heartbeat(process.instance_id, held), held)
         for one in held:
@@ -142,120 +236,6 @@ class MembershipMachine(RuleBasedStateMachine):
         missing = [one for one in held if answers.get(key_of(one)) is Loss.MISSING]
         if repair and missing:
             self._update(process, missing)
-
-    @rule(number=processes, at=picks)
-    def leave(self, number: int, at: int) -> None:
-        process = self._processes[number]
-        held = self._pick(process, at)
-        process.driver.leave([held])
-        self._model.left(held, removed=False)
-        del process.held[key_of(held)]
-
-    @rule(number=processes)
-    def restart(self, number: int) -> None:
-        """Die without leaving, and come back as a new instance that knows nothing."""
-        self._processes[number].driver.stop()
-        self._processes[number] = Process(self._store.driver())
-
-    # -- what is done to them -----------------------------------------------------------------
-
-    @rule(at=picks)
-    def remove(self, at: int) -> None:
-        """An operator removes a member, as it is seen."""
-        group_id, member_id = self._keys[at % len(self._keys)]
-        for sighting in self._operator.sightings(group_id, [member_id], attributes=False).members:
-            if sighting.ended is None or sighting.ended.kind is not EndKind.LEFT:
-                self._operator.leave([sighting.member])
-                self._model.left(sighting.member, removed=True)
-
-    @rule(number=processes)
-    def end(self, number: int) -> None:
-        """A guardian says that the process died, rightly or not."""
-        instance_id = self._processes[number].instance_id
-        self._operator.end(instance_id, "process ended without leaving")
-        self._model.ended(instance_id)
-
-    @precondition(lambda self: self._store.age is not None)
-    @rule(share=st.sampled_from([0.1, 0.2, 0.5, 0.55, 0.65, 1.0, 1.2, 3.0]))
-    def pause(self, share: float) -> None:
-        seconds = share * self._store.settings.service_down_time
-        self._store.pass_time(seconds)
-        self._model.now += seconds
-
-    @rule(order=st.permutations(range(PROCESSES)), again=st.booleans())
-    def lose_everything(self, order: Sequence[int], again: bool) -> None:
-        """The store loses everything, and all sides store again in any order."""
-        assert self._store.lose is not None
-        self._store.lose()
-        self._model.lost_everything()
-        for group in self._known:
-            self._known[group] = {}
-        for process in (self._processes[number] for number in order):
-            if again and process.held:
-                self._update(process, list(process.held.values()))
-
-    # -- what must hold -----------------------------------------------------------------------
-
-    @invariant()
-    def agrees_with_the_model(self) -> None:
-        required, possible = set(), set()
-        for group_id in self._known:
-            must, may = self._model.members(group_id)
-            required |= {group_id} if must else set()
-            possible |= {group_id} if may else set()
-            self._check_group(group_id, must, may)
-        groups = self._operator.groups()
-        assert groups == sorted(groups), f"groups are not in order: {groups}"
-        assert required <= set(groups) <= possible, f"groups are {groups}, right is {required}"
-
-    def _check_group(self, group_id: str, must: set[str], may: set[str]) -> None:
-        known = self._known[group_id]
-        look = self._operator.sightings(group_id, known=known)
-        listed = {}
-        left = set()
-        for sighting in look.members:
-            if sighting.ended is not None and sighting.ended.kind is EndKind.LEFT:
-                left.add(sighting.member.member_id)
-            else:
-                listed[sighting.member.member_id] = sighting
-        assert must <= set(listed) <= may, (
-            f"group {group_id!r} lists {sorted(listed)}, right is {sorted(must)}"
-        )
-        assert left <= set(known), f"{left} left, but nobody asked for them"
-        for member_id in set(known) - set(listed):
-            place = self._model.places.get((group_id, member_id))
-            if place is not None and place.removed and life(place.member) == life(known[member_id]):
-                assert member_id in left, f"nothing says that {known[member_id]} was removed"
-        for sighting in listed.values():
-            self._check(sighting, look.witnessed)
-        self._known[group_id] = {key: sighting.member for key, sighting in listed.items()}
-
-    def _check(self, sighting: Sighting, witnessed: bool) -> None:
-        one = sighting.member
-        expected = self._model.places[key_of(one)].member
-        assert one == expected, f"the store shows {one}, stored was {expected}"
-        if sighting.age is not None:
-            age = self._model.age(one)
-            assert abs(sighting.age - age) <= self._model.slack + 0.001, (
-                f"the last beat of {one} is said to be {sighting.age} s old, not {age}"
-            )
-        limits = self._store.settings.limits
-        verdict = judge(sighting.record, sighting, Witness(driver=witnessed), limits)
-        if sighting.age is not None or sighting.ended is not None:
-            right = self._model.states(expected)
-            assert verdict.state in right, (
-                f"{one} is {verdict.state} ({verdict.reason}), right is {right}; age "
-                f"{self._model.age(one)}, witnessed {self._model.witnessed()}"
-            )
-
-    def teardown(self) -> None:
-        self._store.stop()
-
-    # -- steps of the above -------------------------------------------------------------------
-
-    def _pick(self, process: Process, at: int) -> Member:
-        assume(process.held)
-        return list(process.held.values())[at % len(process.held)]
 
     def _update(self, process: Process, members: list[Member]) -> None:
         answers = self._answers(process.driver.update(members), members)

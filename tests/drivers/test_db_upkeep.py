@@ -1,0 +1,124 @@
+"""What the db driver notices and clears by itself, and how few statements it takes."""
+
+import pytest
+import sqlalchemy as sa
+
+from servicegroup.db import beat
+from servicegroup.db.tables import instances, removed, services
+from servicegroup.driver import Loss
+from servicegroup.model import EndKind, State
+from servicegroup.testing import FakeClock
+from servicegroup.testing.scene import GROUP, join, listed, member, seen, state, told
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Replace the clock by which a process knows that a look is due."""
+    clock = FakeClock()
+    monkeypatch.setattr(beat, "_now", clock)
+    return clock
+
+
+def execute(store, statement):
+    return store.database.transaction(lambda connection: connection.execute(statement).rowcount)
+
+
+def count(store, table):
+    statement = sa.select(sa.func.count()).select_from(table)
+    return store.database.read(lambda connection: connection.scalar(statement))
+
+
+def test_a_row_that_was_lost_alone_is_noticed_within_the_limit(database_store, clock):
+    driver = database_store.driver()
+    held = [join(driver, "kept"), join(driver, "lost")]
+    execute(database_store, sa.delete(services).where(services.c.member_id == "lost"))
+    assert driver.heartbeat(driver.context.instance_id, held) == []
+    clock.advance(database_store.settings.service_down_time + 1)
+    for _ in range(2):
+        lost = driver.heartbeat(driver.context.instance_id, held)
+        assert told(lost) == {"lost": Loss.MISSING}
+    assert driver.update(held[1:]) == []
+    assert driver.heartbeat(driver.context.instance_id, held) == []
+    assert listed(driver) == {"kept", "lost"}
+
+
+def test_the_row_of_an_instance_that_was_lost_alone_proves_nothing(database_store):
+    driver, reader = database_store.driver(), database_store.driver()
+    held = join(driver)
+    execute(database_store, sa.delete(instances))
+    assert seen(reader)["m"].ended.kind is EndKind.VANISHED
+    assert state(database_store, reader) is State.UNKNOWN
+    assert driver.heartbeat(held.instance_id, [held]) == []
+    assert state(database_store, reader) is State.UP
+
+
+def test_an_instance_that_left_with_all_its_members_leaves_no_row(database_store):
+    driver = database_store.driver()
+    held = [join(driver, "a"), join(driver, "b")]
+    driver.leave(held[:1])
+    assert count(database_store, instances) == 1
+    driver.leave(held[1:])
+    assert count(database_store, instances) == 0
+
+
+def test_silent_instances_without_members_are_swept(database_store):
+    older, newer = database_store.driver(), database_store.driver()
+    held = join(older)
+    join(older, "kept by a silent one")
+    other = database_store.driver()
+    join(other, "taken")
+    join(newer), join(newer, "taken")
+    assert count(database_store, instances) == 3
+    database_store.pass_time(2.5 * database_store.settings.service_down_time)
+    sweeper = database_store.driver()
+    join(sweeper, "sweeper")
+    assert count(database_store, instances) == 3, "only the one without members is gone"
+    assert listed(sweeper) == {"m", "kept by a silent one", "taken", "sweeper"}
+    assert told(older.heartbeat(held.instance_id, [held])) == {"m": Loss.SUPERSEDED}
+
+
+def test_graves_are_kept_for_long_but_not_for_ever(database_store):
+    driver, operator = database_store.driver(), database_store.driver()
+    held = join(driver)
+    operator.records.operator.delete(GROUP, "m")
+    database_store.pass_time(29 * 86400.0)
+    join(database_store.driver(), "sweeper")
+    assert told(driver.heartbeat(held.instance_id, [held])) == {"m": Loss.REMOVED}
+    database_store.pass_time(2 * 86400.0)
+    join(database_store.driver(), "sweeper")
+    assert count(database_store, removed) == 0
+
+
+@pytest.mark.parametrize("members", [1, 1000])
+def test_a_beat_is_one_statement_whatever_the_number_of_members(database_store, members):
+    driver = database_store.driver()
+    held = driver.join([member(driver, f"m{number}") for number in range(members)])
+    assert driver.heartbeat(driver.context.instance_id, held) == []
+    assert _statements(lambda: driver.heartbeat(driver.context.instance_id, held)) == 1
+
+
+def test_a_look_is_one_statement(database_store):
+    driver = database_store.driver()
+    driver.join([member(driver, f"m{number}") for number in range(500)])
+    known = {key: one.member for key, one in seen(driver).items()}
+    for look in (
+        lambda: driver.sightings(GROUP),
+        lambda: driver.sightings(GROUP, ["m7"], attributes=False),
+        lambda: driver.sightings(GROUP, known=known),
+        driver.groups,
+    ):
+        assert _statements(look) == 1
+
+
+def _statements(call):
+    executed = []
+
+    def count_it(*arguments):
+        executed.append(arguments[2])
+
+    sa.event.listen(sa.Engine, "after_cursor_execute", count_it)
+    try:
+        call()
+    finally:
+        sa.event.remove(sa.Engine, "after_cursor_execute", count_it)
+    return len(executed)
