@@ -20,7 +20,8 @@ from servicegroup.config import Settings
 from servicegroup.db.beat import Beat
 from servicegroup.db.engine import Database
 from servicegroup.db.notices import Notices
-from servicegroup.db.sight import MICROSECONDS, chunked
+from servicegroup.db.rows import MICROSECONDS
+from servicegroup.db.sight import chunked
 from servicegroup.db.tables import instances, removed, services
 from servicegroup.driver import Loss, Lost
 from servicegroup.model import Member, encode_attributes

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from servicegroup.db.engine import Database
-from servicegroup.db.sight import MICROSECONDS
+from servicegroup.db.rows import MICROSECONDS
 from servicegroup.db.tables import instances, services
 
 _s, _i = services.c, instances.c
