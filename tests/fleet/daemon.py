@@ -1,0 +1,103 @@
+"""A daemon of a fleet, run as a program: it does what it is told and says what befalls it.
+
+Its argument is ``{"connection": URL, "options": {...}}``. It reads one call a line
+(``["join", ["g", "m"], {}]``), answers ``{"answer": ...}`` or ``{"error": [class, words]}``, and
+meanwhile says ``{"lost": ...}`` and ``{"log": ...}``. It ends in good order when its input does,
+so that it cannot outlive the test that started it.
+"""
+
+import json
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from fleet.group import service_group
+
+from servicegroup import Membership, ServiceGroup
+
+_speaking = threading.Lock()
+
+
+def say(what: dict[str, Any]) -> None:
+    """Write one line."""
+    line = json.dumps(what)
+    with _speaking:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+class Spoken(logging.Handler):
+    """Says what is logged."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say({"log": record.getMessage(), "level": record.levelname})
+
+
+class Orders:
+    """What the daemon can be told."""
+
+    def __init__(self, group: ServiceGroup) -> None:
+        self._group = group
+        self._joined: dict[tuple[str, str], Membership] = {}
+
+    def join(self, group_id: str, member_id: str, **options: Any) -> list[Any]:
+        """Join, and answer instance id, incarnation and process id."""
+        joined = self._group.join(group_id, member_id, on_lost=_lost, **options)
+        self._joined[group_id, member_id] = joined
+        member = joined.member
+        return [member.instance_id, member.incarnation, member.process_id]
+
+    def join_all(self, group_id: str, member_ids: list[str]) -> dict[str, int]:
+        """Join many in the order given, and answer their incarnations."""
+        return {one: self.join(group_id, one)[1] for one in member_ids}
+
+    def leave(self, group_id: str, member_id: str) -> bool:
+        """Leave with a member of its own."""
+        return self._joined[group_id, member_id].leave()
+
+    def alive(self, group_id: str) -> dict[str, bool]:
+        """Tell of each member of its own whether it may go on."""
+        return {one: m.alive for (group, one), m in self._joined.items() if group == group_id}
+
+    def lost(self, group_id: str, member_id: str) -> str | None:
+        """Tell why a member of its own is lost, if it is."""
+        return self._joined[group_id, member_id].lost_reason
+
+    def states(self, group_id: str) -> dict[str, str]:
+        """Give the verdict on every member."""
+        return {one: state.value for one, state in self._group.states(group_id).items()}
+
+    def reason(self, group_id: str, member_id: str) -> str:
+        """Give the verdict on one member in words."""
+        return self._group.liveness(group_id, member_id).reason
+
+
+def _lost(membership: Membership, reason: str) -> None:
+    say({"lost": membership.member.member_id, "reason": reason})
+
+
+def _obeyed(call: Callable[..., Any], arguments: list[Any], named: dict[str, Any]) -> None:
+    try:
+        answer = call(*arguments, **named)
+    except Exception as error:  # noqa: BLE001 - the test is told
+        say({"error": [type(error).__name__, str(error)]})
+    else:
+        say({"answer": answer})
+
+
+def main() -> None:
+    """Obey until the input ends."""
+    logging.basicConfig(level=logging.INFO, handlers=[Spoken()])
+    told = json.loads(sys.argv[1])
+    with service_group(told["connection"], **told["options"]) as group:
+        orders = Orders(group)
+        say({"answer": "ready"})
+        for line in sys.stdin:
+            name, arguments, named = json.loads(line)
+            _obeyed(getattr(orders, name), arguments, named)
+
+
+if __name__ == "__main__":
+    main()
