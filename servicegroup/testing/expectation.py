@@ -34,13 +34,15 @@ class Place:
 class Pulse:
     """The beats of one instance, in seconds of the model's time.
 
-    Unbroken since ``steady`` for certain, or since ``perhaps`` at most.
+    Unbroken since ``steady`` for certain, or since ``perhaps`` at most. ``forgotten``: it left with
+    all its members, so that the store need not know it any more.
     """
 
     beat_at: float
     steady: float
     perhaps: float
     ended: bool = False
+    forgotten: bool = False
 
 
 @dataclass
@@ -66,17 +68,19 @@ class Expectation:
         pulse = self.pulses.setdefault(instance_id, Pulse(self.now, self.now, self.now))
         gap = self.now - pulse.beat_at
         steady = self.within(gap, self.store.settings.steady_gap) is True
-        if pulse.ended or not steady or instance_id not in self._holding():
+        if pulse.ended or pulse.forgotten or not steady:
             pulse.steady = self.now
         if self.within(gap, self.store.settings.service_down_time) is False:
             pulse.perhaps = self.now
-        pulse.beat_at, pulse.ended = self.now, False
+        pulse.beat_at, pulse.ended, pulse.forgotten = self.now, False, False
 
     def left(self, member: Member, *, removed: bool) -> None:
         """Take note that a life left, or was *removed* by somebody else."""
         place = self.places.get(key_of(member))
         if place is not None and place.left_at is None and life(place.member) == life(member):
             place.left_at, place.removed = self.now, removed
+            if not removed and member.instance_id not in self._holding():
+                self.pulses[member.instance_id].forgotten = True
 
     def ended(self, instance_id: str) -> None:
         """Take note of the end of an instance."""
@@ -148,14 +152,13 @@ class Expectation:
     def witnessed(self) -> bool | None:
         """Whether somebody was heard throughout the limit; ``None`` where both answers will do."""
         limit, gap = self.store.settings.service_down_time, self.store.settings.steady_gap
-        holding = self._holding()
         answer: bool | None = False
-        for instance_id, pulse in self.pulses.items():
+        for pulse in self.pulses.values():
             if pulse.ended:
                 continue
             fresh = self.within(self.now - pulse.beat_at, gap)
             certain = self._reached(self.now - pulse.steady, limit)
-            if fresh and certain and instance_id in holding:
+            if fresh and certain and not pulse.forgotten:
                 return True
             heard = self.within(self.now - pulse.beat_at, limit)
             if heard is not False and self._reached(self.now - pulse.perhaps, limit) is not False:
@@ -195,7 +198,7 @@ class Expectation:
         return False if seconds + self.slack < bound else None
 
     def _holding(self) -> set[str]:
-        """Return the instances that hold members; what it knows of others a store may forget."""
+        """Return the instances that hold members."""
         there = (place.member for place in self.places.values() if place.left_at is None)
         return {member.instance_id for member in there}
 

@@ -174,9 +174,8 @@ class MembershipMachine(RuleBasedStateMachine):
         seconds = share * self._store.settings.service_down_time
         self._store.pass_time(seconds)
         self._model.now += seconds
-        for process in (self._processes[number] for number in beating):
-            if process.held:
-                self._beat(process, repair=True)
+        for number in beating:
+            self._beat(self._processes[number], repair=True)
 
     @precondition(lambda self: len(self._model.places) > PROCESSES)
     @rule(
