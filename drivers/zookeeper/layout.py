@@ -88,9 +88,9 @@ def name(text: str) -> str:
     return quoted.replace(".", "%2E") if quoted in {".", ".."} else quoted
 
 
-def plain(node_name: str) -> bool:
-    """Whether a node's name is the very text that it stands for."""
-    return "%" not in node_name and not node_name.startswith("#")
+def plain(names: str) -> bool:
+    """Whether these names of nodes, run together, are the very texts that they stand for."""
+    return "%" not in names and "#" not in names
 
 
 def text(node_name: str, data: bytes) -> str | None:

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from kazoo import exceptions as kazoo_errors
 from kazoo.client import KazooClient
@@ -25,8 +25,9 @@ from servicegroup.exceptions import ConfigurationError
 
 from .connection import Connection, Handler, Happened
 from .options import GROUP, Options
-from .wire import AddWatch, MultiRead, Node, node, nodes
+from .wire import AddWatch, MultiRead, Node, contents, node, nodes
 
+T = TypeVar("T")
 LOG = logging.getLogger(__name__)
 #: kazoo warns of every connection that is lost or closed. What that means for members the core
 #: tells, once; whoever wants to see more lowers this level.
@@ -227,21 +228,35 @@ class Session:
     # -- requests -----------------------------------------------------------------------------
 
     def read(self, paths: Sequence[str], *, newest: bool = False) -> list[Node | None]:
-        """Read the data of nodes; ``None`` for one that is not there.
+        """Read nodes; ``None`` for one that is not there.
 
         :param newest: not older than the moment of the call, whichever server is asked
         """
+        return self._read(paths, nodes, lambda found: found, newest=newest)
+
+    def contents(self, paths: Sequence[str]) -> list[bytes | None]:
+        """Read the data of nodes without their stat, in half the time."""
+        return self._read(paths, contents, lambda found: found.data, newest=False)
+
+    def _read(
+        self,
+        paths: Sequence[str],
+        taken: Callable[[bytes, int], list[T | None]],
+        single: Callable[[Node], T],
+        *,
+        newest: bool,
+    ) -> list[T | None]:
         client = self._connected()
         if newest:  # answered before what is asked after it
             self._send(client, requests.Sync(self._full(client, "/")))
-        full = [self._full(client, path) for path in paths]
+        full = [self._full(client, path) for path in paths] if client.chroot else paths
         if self._multi_read:
             try:
-                return list(self._read_many(client, full))
+                return self._read_many(client, full, taken)
             except kazoo_errors.UnimplementedError:
                 LOG.info("this ZooKeeper is older than 3.6: members are read one by one")
                 self._multi_read = False
-        return list(self._read_each(client, full))
+        return [None if one is None else single(one) for one in self._read_each(client, full)]
 
     def children(self, path: str) -> list[str]:
         """Return the names below a node; none if it is not there."""
@@ -315,21 +330,30 @@ class Session:
         client = self._connected()
         self._send(client, requests.Transaction([self._placed(client, one) for one in changes]))
 
-    def _read_many(self, client: Any, full: Sequence[str]) -> Iterator[Node | None]:
-        under_way: collections.deque[Any] = collections.deque()
+    def _read_many(
+        self,
+        client: Any,
+        full: Sequence[str],
+        taken: Callable[[bytes, int], list[T | None]],
+    ) -> list[T | None]:
+        under_way: collections.deque[tuple[Any, int]] = collections.deque()
+        found: list[T | None] = []
         for chunk in self._chunks(full):
             under_way.append((self._send(client, MultiRead(chunk)), len(chunk)))
             if len(under_way) >= READS_AHEAD:
-                yield from self._taken(*under_way.popleft())
+                found += self._taken(*under_way.popleft(), taken)
         while under_way:
-            yield from self._taken(*under_way.popleft())
+            found += self._taken(*under_way.popleft(), taken)
+        return found
 
-    def _taken(self, result: Any, count: int) -> list[Node | None]:
+    def _taken(
+        self, result: Any, count: int, taken: Callable[[bytes, int], list[T | None]]
+    ) -> list[T | None]:
         buffer, offset = self._answer(result)
         if len(buffer) > ANSWER_BYTES:
             self._read_nodes = max(50, count * ANSWER_BYTES // len(buffer))
         try:
-            return nodes(buffer, offset)
+            return taken(buffer, offset)
         except _REFUSED as error:
             raise self._forbidden(error) from error
 

@@ -82,25 +82,23 @@ class Sight:
     ) -> dict[str, Stored]:
         """Read members by their nodes' names; those that are none of ours are left out."""
         folder = self._paths.group(group_id)
-        nodes = self._session.read([f"{folder}/{name}" for name in names])
+        contents = self._session.contents([f"{folder}/{name}" for name in names])
         found: dict[str, Stored] = {}
         fresh: list[str] = []
         data: list[bytes] = []
-        odd = (
-            {layout.name(one): one for one in known}
-            if known and not all(map(layout.plain, names))
-            else {}
-        )
-        for name, node in zip(names, nodes, strict=True):
-            if node is None:
+        odd: dict[str, str] = {}
+        if known and not layout.plain("".join(names)):
+            odd = {layout.name(one): one for one in known}
+        for name, content in zip(names, contents, strict=True):
+            if content is None:
                 continue
-            member = known.get(name if layout.plain(name) else odd.get(name, ""))
-            same = None if member is None else layout.same(node.data, member)
-            if same is not None:
-                found[name] = same
-            else:
+            member = known.get(odd.get(name, "") if odd else name)
+            same = None if member is None else layout.same(content, member)
+            if same is None:
                 fresh.append(name)
-                data.append(node.data)
+                data.append(content)
+            else:
+                found[name] = same
         for name, stored in zip(fresh, layout.unpacked(group_id, fresh, data), strict=True):
             if stored is None:
                 self._skip(f"{folder}/{name}")

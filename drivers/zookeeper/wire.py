@@ -88,6 +88,27 @@ def nodes(buffer: bytes, offset: int) -> list[Node | None]:
         offset += stat_size
 
 
+def contents(buffer: bytes, offset: int) -> list[bytes | None]:
+    """Return the data only, in half the time: see :func:`nodes`."""
+    found: list[bytes | None] = []
+    header, header_size, integer = _HEADER.unpack_from, _HEADER.size, _INT.unpack_from
+    step, stat_size, append = _HEADER.size + _INT.size, _STAT.size, found.append
+    while True:
+        kind, done, _ = header(buffer, offset)
+        if done:
+            return found
+        (number,) = integer(buffer, offset + header_size)
+        offset += step
+        if kind != _ERROR:
+            end = offset + number if number > 0 else offset
+            append(buffer[offset:end])
+            offset = end + stat_size
+        elif number == NoNodeError.code:
+            append(None)
+        else:
+            raise EXCEPTIONS[number]()
+
+
 class AddWatch:
     """Sets a watch on *path* and all below, which stays until the connection ends."""
 

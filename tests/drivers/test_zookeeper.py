@@ -22,7 +22,7 @@ def admin(zookeeper):
 
 
 class TestZooKeeper(DriverConformance):
-    walks = 15
+    walks = 20
 
     @pytest.fixture
     def store(self, zookeeper, admin):

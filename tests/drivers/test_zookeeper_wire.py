@@ -1,0 +1,176 @@
+"""Requests that kazoo lacks, on a real server, and on one that does not know them."""
+
+import threading
+import uuid
+
+import pytest
+from kazoo.client import KazooClient
+from kazoo.exceptions import NoAuthError, UnimplementedError
+from kazoo.security import make_digest_acl
+from servers.zookeeper_proxy import Proxy
+
+from servicegroup.door import Door
+from servicegroup.driver import Capability
+from servicegroup.drivers.zookeeper.wire import AddWatch, MultiRead, contents, node, nodes
+from servicegroup.exceptions import NotSupported
+from servicegroup.testing import Store
+from servicegroup.testing.scene import join, listed, member, seen
+
+
+def options(address, **more):
+    return {
+        "servicegroup_zookeeper": {
+            "hosts": address,
+            "root": f"/test-{uuid.uuid4()}",
+            "session_timeout": 2.0,
+            **more,
+        }
+    }
+
+
+@pytest.fixture
+def client(zookeeper):
+    client = KazooClient(zookeeper.address)
+    client.start()
+    client.create("/wire")
+    yield client
+    client.delete("/wire", recursive=True)
+    client.stop()
+    client.close()
+
+
+def asked(client, request):
+    result = client.handler.async_result()
+    client._call(request, result)
+    return result.get(timeout=10)
+
+
+class TestMultiRead:
+    def test_many_nodes_are_read_at_once(self, client):
+        client.create("/wire/full", b"\0data\xff" * 1000)
+        client.create("/wire/empty", b"")
+        client.create("/wire/mortal", b"x", ephemeral=True)
+        paths = ["/wire/full", "/wire/none", "/wire/empty", "/wire/mortal", "/wire/none", "/wire"]
+        reply = asked(client, MultiRead(paths))
+        full, none, empty, mortal, none_too, top = nodes(*reply)
+        assert (none, none_too) == (None, None)
+        assert full == node(*client.get("/wire/full"))
+        assert (empty.data, top.data) == (b"", b"")
+        assert mortal.stat.ephemeralOwner == client.client_id[0]
+        assert top.stat == client.get("/wire")[1]
+        assert top.stat.numChildren == 3
+        assert contents(*reply) == [None if one is None else one.data for one in nodes(*reply)]
+
+    def test_nothing_is_read_at_once(self, client):
+        assert nodes(*asked(client, MultiRead([]))) == []
+
+    def test_a_node_that_may_not_be_read_is_an_error(self, client, zookeeper):
+        client.create("/wire/secret", b"", acl=[make_digest_acl("a", "b", all=True)])
+        client.create("/wire/open", b"")
+        reply = asked(client, MultiRead(["/wire/open", "/wire/secret"]))
+        for taken in (nodes, contents):
+            with pytest.raises(NoAuthError):
+                taken(*reply)
+        client.delete("/wire/secret")
+
+    def test_an_older_server_says_so(self, zookeeper):
+        with Proxy(zookeeper, lacks=(22,)) as old:
+            client = KazooClient(old.address)
+            client.start()
+            with pytest.raises(UnimplementedError):
+                asked(client, MultiRead(["/"]))
+            client.stop()
+            client.close()
+
+
+class TestAddWatch:
+    def test_an_older_server_says_so(self, zookeeper):
+        with Proxy(zookeeper, lacks=(106,)) as old:
+            client = KazooClient(old.address)
+            client.start()
+            with pytest.raises(UnimplementedError):
+                asked(client, AddWatch("/"))
+            client.stop()
+            client.close()
+
+    def test_a_node_that_is_not_there_can_be_watched(self, client):
+        assert asked(client, AddWatch("/wire/not there")) is True
+
+
+class TestOnAnOlderServer:
+    @pytest.fixture
+    def old(self, zookeeper):
+        with Proxy(zookeeper, lacks=(22, 106)) as old:
+            yield old
+
+    def test_members_are_read_one_by_one(self, old, zookeeper):
+        with Store("zookeeper", options(old.address)) as store:
+            driver = store.driver()
+            held = driver.join([member(driver, f"m{n}") for n in range(700)])
+            assert {key: one.member for key, one in seen(driver).items()} == {
+                one.member_id: one for one in held
+            }
+            assert driver.heartbeat(driver.context.instance_id, held) == []
+            assert all(one.ended is None for one in seen(driver).values())
+            assert old.asked.count(22) == 1, "what a server lacks is asked for once a session"
+
+    def test_watches_are_not_promised(self, old):
+        with Store("zookeeper", options(old.address)) as store:
+            driver = store.driver()
+            assert Capability.WATCH not in driver.capabilities
+            assert Capability.REMEMBERS in driver.capabilities
+            with pytest.raises(NotSupported):
+                driver.watch("compute", lambda _: None)
+            with pytest.raises(NotSupported):
+                Door("zookeeper", driver).watch("compute", lambda _: None)
+
+
+class TestRequestsCounted:
+    def test_a_listing_of_ten_thousand_takes_under_thirty(self, zookeeper):
+        with (
+            Proxy(zookeeper) as counting,
+            Store("zookeeper", options(counting.address)) as store,
+        ):
+            driver = store.driver()
+            driver.join([member(driver, f"m{n}") for n in range(10_000)])
+            reader = store.driver()
+            before = len(counting.asked)
+            assert len(reader.sightings("compute").members) == 10_000
+            assert len(counting.asked) - before < 30
+
+    def test_a_beat_is_one_read(self, zookeeper):
+        with (
+            Proxy(zookeeper) as counting,
+            Store("zookeeper", options(counting.address)) as store,
+        ):
+            driver = store.driver()
+            held = driver.join([member(driver, f"m{n}") for n in range(100)])
+            driver.heartbeat(driver.context.instance_id, held)
+            counting.asked.clear()
+            for _ in range(5):
+                assert driver.heartbeat(driver.context.instance_id, held) == []
+            assert counting.asked == [22] * 5
+
+
+class TestChroot:
+    def test_everything_lies_below_the_chroot(self, zookeeper, client):
+        calls = []
+        told = threading.Event()
+
+        def changed(ids):
+            calls.append(ids)
+            if ids is not None and "a/b" in ids:
+                told.set()
+
+        chroot = f"{zookeeper.address}/wire/below/it"
+        with Store("zookeeper", options(chroot, root="/sg")) as store:
+            driver, reader = store.driver(), store.driver()
+            reader.watch("compute", changed)
+            held = join(driver, "a/b")
+            assert told.wait(10), calls
+            assert listed(reader) == {"a/b"}
+            assert reader.groups() == ["compute"]
+            assert driver.heartbeat(held.instance_id, [held]) == []
+            assert client.get_children("/wire/below/it/sg/groups/compute") == ["a%2Fb"]
+            reader.leave([held])
+            assert listed(driver) == set()

@@ -1,0 +1,130 @@
+"""A proxy in front of a ZooKeeper server, which counts, refuses, cuts and swallows requests."""
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+from typing import Self
+
+from servers.ports import LOOPBACK
+from servers.zookeeper import ZooKeeper
+
+_UNIMPLEMENTED = -6
+_LENGTH = struct.Struct("!i")
+_REPLY = struct.Struct("!iqi")
+_REQUEST = struct.Struct("!ii")
+PING = 11
+
+
+class Proxy:
+    """Passes requests on one by one; as a context manager started and closed.
+
+    :param lacks: opcodes that are answered as by a server which does not know them
+    """
+
+    def __init__(self, server: ZooKeeper, lacks: tuple[int, ...] = ()) -> None:
+        self._server = (server.host, server.port)
+        self._lacks = lacks
+        #: The opcodes of all requests but pings, in order.
+        self.asked: list[int] = []
+        #: While it is set, nothing is passed on either way, and connections stay.
+        self.black_hole = threading.Event()
+        self._listener = socket.create_server((LOOPBACK, 0))
+        self.address = f"{LOOPBACK}:{self._listener.getsockname()[1]}"
+        self._lock = threading.Lock()
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def cut(self) -> None:
+        """Close all connections; new ones are taken."""
+        with self._lock:
+            cut, self._open = self._open, []
+        for one in cut:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.black_hole.clear()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._threads[0].join(5)
+        self.cut()
+        for thread in self._threads:
+            thread.join(5)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(self._server)
+            except OSError:
+                client.close()
+                continue
+            with self._lock:
+                self._open += (client, server)
+            reply = threading.Lock()
+            for way in (self._requests, self._replies):
+                thread = threading.Thread(target=way, args=(client, server, reply), daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _requests(
+        self, client: socket.socket, server: socket.socket, reply: threading.Lock
+    ) -> None:
+        with contextlib.suppress(OSError), client:
+            connect = _frame(client)
+            if connect is not None:
+                _send(server, connect)
+            while connect is not None and (frame := _frame(client)) is not None:
+                self._wait()
+                xid, opcode = _REQUEST.unpack_from(frame)
+                if opcode != PING:
+                    self.asked.append(opcode)
+                if opcode in self._lacks:
+                    time.sleep(0.05)  # what was asked before is answered before
+                    with reply:
+                        _send(client, _REPLY.pack(xid, 0, _UNIMPLEMENTED))
+                else:
+                    _send(server, frame)
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+
+    def _replies(self, client: socket.socket, server: socket.socket, reply: threading.Lock) -> None:
+        with contextlib.suppress(OSError), server:
+            while (frame := _frame(server)) is not None:
+                self._wait()
+                with reply:
+                    _send(client, frame)
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
+
+    def _wait(self) -> None:
+        while self.black_hole.is_set():
+            time.sleep(0.005)
+
+
+def _send(target: socket.socket, frame: bytes) -> None:
+    target.sendall(_LENGTH.pack(len(frame)) + frame)
+
+
+def _frame(source: socket.socket) -> bytes | None:
+    length = _exactly(source, _LENGTH.size)
+    return None if length is None else _exactly(source, _LENGTH.unpack(length)[0])
+
+
+def _exactly(source: socket.socket, count: int) -> bytes | None:
+    data = b""
+    while len(data) < count:
+        part = source.recv(count - len(data))
+        if not part:
+            return None
+        data += part
+    return data
