@@ -12,7 +12,6 @@ from servicegroup import (
     State,
 )
 
-
 #: Seconds between two questions of one kind.
 PACE = 0.05
 
