@@ -16,9 +16,11 @@ language = "en"
 
 extensions = ["sphinx.ext.autodoc", "oslo_config.sphinxext"]
 exclude_patterns = ["build"]
-if (HERE.parent / ".git").exists() and importlib.util.find_spec("reno") is not None:
+GIT = HERE.parent / ".git"
+has_history = GIT.is_dir() and not (GIT / "shallow").exists()
+if has_history and importlib.util.find_spec("reno") is not None:
     extensions.append("reno.sphinxext")
-else:  # release notes are read out of the history, which a tarball does not have
+else:  # release notes are read out of the whole history, which a tarball does not have
     exclude_patterns.append("reference/release-notes.rst")
 if not (HERE / "benchmarks.md").exists():  # written by the benchmark
     exclude_patterns.append("reference/benchmarks.rst")
