@@ -5,12 +5,15 @@ Everything here runs on the thread that keeps the session alive, so nothing here
 
 from __future__ import annotations
 
+import atexit
 import enum
 import logging
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
 
+from kazoo.exceptions import ConnectionDropped
 from kazoo.handlers.threading import SequentialThreadingHandler
 from kazoo.protocol.connection import ConnectionHandler
 from kazoo.protocol.serialization import Watch
@@ -20,6 +23,8 @@ LOG = logging.getLogger(__name__)
 
 #: The share of the session time-out after which kazoo gives up a silent server.
 READ_SHARE = 2 / 3
+#: Times that each server may refuse a connection before what we saw of it is given up.
+REFUSALS = 2
 
 
 class Change(enum.Enum):
@@ -37,40 +42,43 @@ Happened = Callable[[str, Change | None], None]
 
 
 class Handler(SequentialThreadingHandler):  # type: ignore[misc]
-    """Threads as kazoo has them, but with a bound on connecting, and nothing done at exit."""
+    """Threads as kazoo has them; but connecting has a bound, and nothing is done at exit.
 
-    def __init__(self, connect_timeout: float) -> None:
+    :param tls: what to speak TLS with, if it is to be spoken
+    """
+
+    def __init__(self, connect_timeout: float, tls: ssl.SSLContext | None) -> None:
         super().__init__()
         self._connect_timeout = connect_timeout
+        self._tls = tls
         #: Why the last attempt to connect failed.
-        self.last_error: Exception | None = None
+        self.last_error: OSError | None = None
 
     def start(self) -> None:
         """Start the threads."""
-        import atexit
-
         super().start()
         # They are daemons. At exit kazoo would wait for them, in a forked child for ever.
         atexit.unregister(self.stop)
 
-    def create_connection(self, *args: Any, **named: Any) -> Any:
+    def create_connection(
+        self, address: tuple[str, int], hostname: str | None = None, **_: Any
+    ) -> socket.socket:
         """Connect, waiting no longer for it than for an answer."""
-        named["timeout"] = min(named.get("timeout") or self._connect_timeout, self._connect_timeout)
         try:
-            connection = super().create_connection(*args, **named)
-        except Exception as error:
+            connection = socket.create_connection(address, self._connect_timeout)
+            try:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if self._tls is not None:
+                    name = hostname or address[0]
+                    connection = self._tls.wrap_socket(connection, server_hostname=name)
+            except BaseException:
+                connection.close()
+                raise
+        except OSError as error:
             self.last_error = error
             raise
         self.last_error = None
         return connection
-
-    @property
-    def refused_tls(self) -> ssl.SSLError | None:
-        """The error of TLS that kept the last attempt from connecting, if it was that."""
-        error: BaseException | None = self.last_error
-        while error is not None and not isinstance(error, ssl.SSLError):
-            error = error.__cause__ or error.__context__
-        return error
 
 
 class Connection(ConnectionHandler):  # type: ignore[misc]
@@ -93,11 +101,22 @@ class Connection(ConnectionHandler):  # type: ignore[misc]
         # The logger's level is the application's choice; kazoo warns of every reconnection.
         super().__init__(client, client._conn_retry.copy(), client.logger, sasl_options)
         self._subtrees = subtrees
+        self._refusals = 0
         self._pulse = pulse
         self._negotiated = negotiated
 
     def _connect(self, *args: Any) -> Any:
-        read_timeout, connect_timeout = super()._connect(*args)
+        try:
+            read_timeout, connect_timeout = super()._connect(*args)
+        except ConnectionDropped:
+            self._refusals += self._socket is not None
+            if self._refusals > REFUSALS * len(self.client.hosts) and self.client.last_zxid:
+                # Servers refuse whoever has seen more than they have. Where all of them do, they
+                # lost it: nothing will ever bring them up to what we saw.
+                LOG.warning("the servers hold an older state than they did: going on with that")
+                self.client.last_zxid = 0
+            raise
+        self._refusals = 0
         self._negotiated(read_timeout / READ_SHARE / 1000.0)
         return read_timeout, connect_timeout
 

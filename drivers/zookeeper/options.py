@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import ssl
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from kazoo.hosts import collect_hosts
@@ -83,6 +83,7 @@ class Options(NamedTuple):
     root: str
     session_timeout: float
     client: dict[str, Any]
+    tls: ssl.SSLContext | None
     sasl: dict[str, str] | None
     acl: list[ACL]
 
@@ -94,12 +95,17 @@ def checked(values: Any) -> Options:
     """
     hosts = _hosts(values.hosts)
     sasl = _sasl(values)
-    client = {"timeout": values.session_timeout, **_tls(values)}
+    client: dict[str, Any] = {"timeout": values.session_timeout}
     if sasl is None and values.username:
         client["auth_data"] = [("digest", f"{values.username}:{values.password}")]
-    known = sasl is not None or bool(values.username)
     return Options(
-        hosts, _root(values.root), values.session_timeout, client, sasl, _acl(values.acl, known)
+        hosts=hosts,
+        root=_root(values.root),
+        session_timeout=values.session_timeout,
+        client=client,
+        tls=_tls(values),
+        sasl=sasl,
+        acl=_acl(values.acl, known=sasl is not None or bool(values.username)),
     )
 
 
@@ -148,30 +154,32 @@ def _sasl(values: Any) -> dict[str, str] | None:
     return {"mechanism": mechanism, "username": values.username, "password": values.password}
 
 
-def _tls(values: Any) -> dict[str, Any]:
+def _tls(values: Any) -> ssl.SSLContext | None:
     if not values.use_ssl:
         given = [one for one in ("ca", "cert", "key") if values[one]]
         if given:
             raise _wrong(given[0], values[given[0]], "has no use without use_ssl=true")
-        return {}
+        return None
     if bool(values.cert) != bool(values.key):
         raise ConfigurationError(f"[{GROUP}] cert and key go together: set both, or neither")
-    for option in ("ca", "cert", "key"):
-        path = values[option]
-        if path and not Path(path).is_file():
-            raise _wrong(option, path, "is no file that can be read")
-    return {
-        "use_ssl": True,
-        "ca": values.ca,
-        "certfile": values.cert,
-        "keyfile": values.key,
-        "keyfile_password": values.key_password,
-        "verify_certs": values.verify,
-        "check_hostname": values.verify and values.verify_host,
-    }
+    context = ssl.create_default_context()
+    context.check_hostname = values.verify and values.verify_host
+    context.verify_mode = ssl.CERT_REQUIRED if values.verify else ssl.CERT_NONE
+    if values.ca:
+        try:
+            context.load_verify_locations(values.ca)
+        except OSError as error:
+            raise _wrong("ca", values.ca, f"cannot be used: {error}") from error
+    if values.cert:
+        try:
+            # A password that is missing must be an error, not a question at the terminal.
+            context.load_cert_chain(values.cert, values.key, values.key_password or "")
+        except OSError as error:
+            raise _wrong("cert", values.cert, f"cannot be used with key: {error}") from error
+    return context
 
 
-def _acl(wanted: str | None, known: bool) -> list[ACL]:
+def _acl(wanted: str | None, *, known: bool) -> list[ACL]:
     wanted = wanted or ("creator-all" if known else "open")
     if wanted == "open":
         return list(OPEN_ACL_UNSAFE)

@@ -10,6 +10,7 @@ import collections
 import contextlib
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -153,7 +154,7 @@ class Session:
         client = KazooClient(
             hosts=options.hosts,
             client_id=self._resume,
-            handler=Handler(min(self._timeout, options.session_timeout)),
+            handler=Handler(min(self._timeout, options.session_timeout), options.tls),
             connection_retry={
                 "max_tries": -1,
                 "delay": self._reconnect / 4,
@@ -188,13 +189,12 @@ class Session:
         hosts = self._options.hosts
         if refused:
             return self._forbidden(kazoo_errors.AuthFailedError())
-        tls = client.handler.refused_tls
-        if tls is not None:
+        why = client.handler.last_error
+        if isinstance(why, ssl.SSLError):
             return ConfigurationError(
-                f"[{GROUP}] use_ssl=true fails with hosts={hosts!r}: {tls}; check that this is "
+                f"[{GROUP}] use_ssl=true fails with hosts={hosts!r}: {why}; check that this is "
                 f"their port for TLS, and check ca, cert, key and verify"
             )
-        why = client.handler.last_error
         return TimeoutError(
             f"no server of [{GROUP}] hosts={hosts!r} answered within {self._timeout:g} s"
             + (f" ({why})" if why is not None else "; is its port one for TLS (use_ssl)?")
