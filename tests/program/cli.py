@@ -24,12 +24,14 @@ class Cli:
     def __init__(self, folder):
         self.folder = folder
         self.config = folder / "servicegroup.conf"
+        self.home = folder / "home"  # not the folder itself: files there are read by default
+        self.home.mkdir()
         self.configure()
         self.environment = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("OS_", "CLIFF_", "HOST_HOSTNAME", "NO_COLOR", "XDG_"))
-        } | {"HOME": str(folder), "TMPDIR": str(folder), "LC_ALL": "C.UTF-8"}
+        } | {"HOME": str(self.home), "TMPDIR": str(folder), "LC_ALL": "C.UTF-8"}
         self.started = []
 
     @property

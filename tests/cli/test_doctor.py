@@ -1,0 +1,137 @@
+"""Whether all is well, and what to do if not."""
+
+import pytest
+from program.cli import DOWN, UNREACHABLE
+
+from servicegroup import ServiceGroup
+
+
+def findings(done):
+    """Read the findings of one run: {check: (result, remedy)}, the last one of a check wins."""
+    rows = [line.strip("|").split("|") for line in done.stdout.splitlines() if line[0] == "|"]
+    return {check.strip(): (result.strip(), remedy.strip()) for check, result, remedy in rows[1:]}
+
+
+def test_all_is_well(cli, service_group):
+    service_group.join("g", "m")
+    done = cli("doctor")
+    found = findings(done)
+    assert done.returncode == 0, done.stdout
+    assert list(found) == [
+        *("configuration", "driver", "tables", "store", "file system", "processes", "members")
+    ]
+    assert all(result.startswith("ok: ") for result, _ in found.values())
+    assert str(cli.config) in found["configuration"][0]
+    assert "installed are db" in found["driver"][0]
+    assert " ms" in found["store"][0]
+    assert found["processes"][0] == "ok: 1 beat, 0 are silent or ended"
+    assert found["members"][0] == "ok: 1 of 1 are up"
+
+
+def test_tables_are_missing(fresh):
+    done = fresh("doctor")
+    assert done.returncode == 1
+    assert findings(done)["tables"][1] == "run 'servicegroup db upgrade'"
+    assert "store" not in findings(done)
+
+
+def test_the_store_does_not_answer(cli, inside):
+    cli.configure(database=UNREACHABLE)
+    done = inside("doctor")
+    assert done.returncode == 3
+    result, remedy = findings(done)["store"]
+    assert result.startswith("wrong: ")
+    assert "127.0.0.1:1" in result
+    assert "secret" not in result
+    assert remedy
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"driver": "etcd9"}, "driver='etcd9' is not installed"),
+        ({"service_down_time": 0.3}, "use at least 0.4"),
+        ({"report_interval": "soon"}, "'soon'"),
+    ],
+)
+def test_the_configuration_cannot_work(cli, inside, options, words):
+    cli.configure(**options)
+    done = inside("doctor")
+    assert done.returncode == 1
+    assert words in findings(done)["configuration"][0]
+
+
+def test_a_file_that_is_not_there(inside):
+    done = inside("--config-file", "nowhere.conf", "doctor")
+    assert done.returncode == 1
+    assert "nowhere.conf" in findings(done)["configuration"][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("report_intervall", "write report_interval"),
+        ("service-down-time", "write service_down_time"),
+        ("zzz", "take it out"),
+        ("OS_SERVICEGROUP__DRIVR", "write driver"),
+        ("OS_SERVICEGROUP_DRIVER", "write driver"),
+    ],
+)
+def test_settings_that_nobody_reads(cli, inside, name, meant):
+    if name.startswith("OS_"):
+        done = inside("doctor", env={name: "db"})
+    else:
+        cli.configure(**{name: 3})
+        done = inside("doctor")
+    assert done.returncode == 1
+    result, remedy = findings(done)["configuration"]
+    assert name in result
+    assert "nobody reads it" in result
+    assert remedy == meant
+
+
+def test_options_of_others_are_no_concern(cli, inside):
+    with cli.config.open("a") as file:
+        file.write("max_pool_size = 3\n[nova]\nanything = 1\n")
+    assert inside("doctor").returncode == 0
+
+
+def test_silent_members(cli, steady, inside, until, service_group):
+    process = cli.start("run", "--group", "g", "--", "sleep", "30")
+    until(lambda: service_group.groups() == ["bystanders", "g"])
+    process.kill()
+    until(lambda: not service_group.is_up("g", "node-1", unknown=True))
+    done = inside("doctor")
+    assert done.returncode == 1
+    result, remedy = findings(done)["members"]
+    assert "1 of 2 are up; g/node-1: no beat for" in result
+    assert "servicegroup service delete" in remedy
+    assert "1 beat, 1 are silent" in findings(done)["processes"][0]
+
+
+def test_the_operators_word_is_no_trouble(inside, service_group):
+    service_group.join("g", "m")
+    service_group.services.force_down("g", "m", "fenced")
+    done = inside("doctor")
+    assert done.returncode == 0
+    assert findings(done)["members"][0] == "ok: 0 of 1 are up"
+
+
+def test_processes_that_beat_too_seldom(cli, inside):
+    cli.configure(report_interval=30, service_down_time=60)
+    with ServiceGroup(cli.conf()) as rare:
+        rare.join("g", "m")
+        cli.configure()
+        done = inside("doctor")
+    assert done.returncode == 1
+    result, remedy = findings(done)["processes"]
+    assert f"too seldom for service_down_time={DOWN:g}" in result
+    assert "beats every 30 s" in result
+    assert "the same report_interval" in remedy
+
+
+def test_nothing_is_changed(cli, inside):
+    before = cli.database.read_bytes()
+    assert inside("doctor").returncode == 0
+    assert cli.database.read_bytes() == before
+    assert cli.json("service", "list", "--all") == []
