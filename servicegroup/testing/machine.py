@@ -273,6 +273,7 @@ def walk(store: Store, *, walks: int, steps: int) -> None:
         max_examples=walks,
         stateful_step_count=steps,
         deadline=None,
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(Walk, settings=bounds)
