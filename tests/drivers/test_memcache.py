@@ -1,8 +1,11 @@
 """The memcache driver on real servers: the whole contract."""
 
 import itertools
+from contextlib import ExitStack
 
 import pytest
+from servers.fixtures import requirements
+from servers.memcached import Memcached
 
 from servicegroup.testing import DriverConformance, Store
 
@@ -38,4 +41,39 @@ class TestMemcache(DriverConformance):
     def store(self, memcached):
         memcached.flush()
         with make_store([memcached]) as store:
+            yield store
+
+
+class TestSealed(DriverConformance):
+    """Everything carries an HMAC."""
+
+    walks = 3
+    steps = 20
+
+    @pytest.fixture
+    def store(self, memcached):
+        memcached.flush()
+        with make_store([memcached], secret_key="0123456789abcdef") as store:
+            yield store
+
+
+@pytest.fixture(scope="class")
+def three(server_home):
+    with ExitStack() as started:
+        with requirements():
+            servers = [Memcached(server_home) for _ in range(3)]
+        yield [started.enter_context(server) for server in servers]
+
+
+class TestThreeServers(DriverConformance):
+    """Every key is on two of three servers."""
+
+    walks = 5
+    steps = 20
+
+    @pytest.fixture
+    def store(self, three):
+        for server in three:
+            server.flush()
+        with make_store(three) as store:
             yield store
