@@ -13,11 +13,12 @@ from typing import ClassVar
 from servicegroup import driver
 from servicegroup.model import Member
 
+from .client import CLIENT_ERRORS
 from .clock import ServerClock
 from .layout import Paths
 from .members import Members
 from .options import GROUP, OPTIONS, checked
-from .session import CLIENT_ERRORS, Session
+from .session import Session
 from .sight import Sight
 from .watches import Watches
 

@@ -10,8 +10,9 @@ from kazoo.exceptions import NoNodeError
 
 from servicegroup.exceptions import ConfigurationError
 
+from .client import CLIENT_ERRORS
 from .layout import Paths
-from .session import CLIENT_ERRORS, Session
+from .session import Session
 
 LOG = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ All under ``root``::
     instances/<instance>        ephemeral, empty: this process is there
     groups/<group>/<member>     a member: a JSON list, see :func:`packed`
     groups/<group>              {"group": id}, for ids that are hashed
-    removed/<group>/<member>    {"instance", "incarnation"} of the last life, after it left
-    ended/<instance>            {"reason"}; its time of creation is when
+    removed/<group>/<member>    {"instance", "incarnation", "own"}: the last life, after it left
+    ended/<instance>            {"reason", "seen"}; its time of creation is when
     clock                       empty; written to learn the server's time
 """
 
@@ -225,9 +225,19 @@ def _stored(group_id: str, node_name: str, row: Any) -> Stored | None:
     return Stored(member, since)
 
 
-def packed_life(member: Member) -> bytes:
-    """Return the contents of a grave."""
-    return json.dumps({"instance": member.instance_id, "incarnation": member.incarnation}).encode()
+def packed_life(member: Member, *, own: bool) -> bytes:
+    """Return the contents of a grave; *own*: it left by its own will."""
+    row = {"instance": member.instance_id, "incarnation": member.incarnation, "own": own}
+    return json.dumps(row).encode()
+
+
+def peaceful(data: bytes) -> bool:
+    """Whether a grave is that of the only life under its id, which left by its own will."""
+    try:
+        row = json.loads(data)
+        return bool(row["own"]) and row["incarnation"] == 1
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
 
 
 def unpacked_life(data: bytes) -> Life | None:

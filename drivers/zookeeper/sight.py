@@ -14,14 +14,17 @@ from servicegroup.driver import Sightings
 from servicegroup.model import Ending, EndKind, Member, Sighting
 
 from . import layout
+from .client import CLIENT_ERRORS
 from .clock import ServerClock
 from .layout import Life, Note, Paths, Stored
-from .session import CLIENT_ERRORS, Session
+from .session import Session
 
 LOG = logging.getLogger(__name__)
 
 #: Up to so many instances are asked for by name; beyond, the list of all of them is shorter.
 FEW_INSTANCES = 200
+#: Members of which it is remembered which instance they had.
+MOST_HINTS = 20_000
 EXPIRED = Note("its session with ZooKeeper expired", False)
 
 
@@ -33,6 +36,7 @@ class Sight:
         self._paths = paths
         self._clock = clock
         self._foreign: set[str] = set()
+        self._hints: dict[tuple[str, str], str] = {}
 
     def sightings(
         self,
@@ -47,8 +51,13 @@ class Sight:
             names = self._session.children(folder)
         else:
             names = [layout.name(one) for one in asked]
-        stored = self._members(group_id, names, known)
-        present = self._present({one.member.instance_id for one in stored.values()})
+        present: set[str] = set()
+        if member_ids is not None and len(names) <= FEW_INSTANCES:
+            stored, present = self._few(group_id, names, known)
+        else:
+            stored = self._members(group_id, names, known)
+        carriers = {one.member.instance_id for one in stored.values()}
+        present |= self._present(carriers - present)
         absent = {name for name, one in stored.items() if one.member.instance_id not in present}
         if absent:
             again = self._members(group_id, list(absent), known)
@@ -83,6 +92,36 @@ class Sight:
         """Read members by their nodes' names; those that are none of ours are left out."""
         folder = self._paths.group(group_id)
         contents = self._session.contents([f"{folder}/{name}" for name in names])
+        return self._made(group_id, names, contents, known)
+
+    def _few(
+        self, group_id: str, names: Sequence[str], known: Mapping[str, Member]
+    ) -> tuple[dict[str, Stored], set[str]]:
+        """Read a few members, and in the same request the instances they had when last read.
+
+        :returns: the members, and which of those instances are there
+        """
+        hints = [self._hints.get((group_id, name)) for name in names]
+        carriers = list({one for one in hints if one is not None})
+        folder = self._paths.group(group_id)
+        paths = [f"{folder}/{name}" for name in names]
+        contents = self._session.contents([*paths, *map(self._paths.instance, carriers)])
+        stored = self._made(group_id, names, contents[: len(names)], known)
+        if len(self._hints) > MOST_HINTS:
+            self._hints.clear()
+        for name, one in stored.items():
+            self._hints[group_id, name] = one.member.instance_id
+        there = contents[len(names) :]
+        return stored, {one for one, data in zip(carriers, there, strict=True) if data is not None}
+
+    def _made(
+        self,
+        group_id: str,
+        names: Sequence[str],
+        contents: Sequence[bytes | None],
+        known: Mapping[str, Member],
+    ) -> dict[str, Stored]:
+        """Make members of what their nodes hold."""
         found: dict[str, Stored] = {}
         fresh: list[str] = []
         data: list[bytes] = []
@@ -101,7 +140,7 @@ class Sight:
                 found[name] = same
         for name, stored in zip(fresh, layout.unpacked(group_id, fresh, data), strict=True):
             if stored is None:
-                self._skip(f"{folder}/{name}")
+                self._skip(f"{self._paths.group(group_id)}/{name}")
             else:
                 found[name] = stored
         return found
