@@ -134,10 +134,12 @@ class Session(Client):
             for length in range(2, len(steps)):
                 above.setdefault("/".join(steps[:length]), b"")
             above[full] = data
-        sent = [
-            self._send(client, requests.Create(path, above[path], self._options.acl, 0))
-            for path in sorted(above, key=lambda path: path.count("/"))
-        ]
+        order = sorted(above, key=lambda path: path.count("/"))
+        there = [self._send(client, requests.Exists(path, None)) for path in order]
+        # What is there must not be made again: even to be told so needs rights above it.
+        missing = [path for path, one in zip(order, there, strict=True) if not self._answer(one)]
+        acl = self._options.acl
+        sent = [self._send(client, requests.Create(path, above[path], acl, 0)) for path in missing]
         for result in sent:
             with contextlib.suppress(kazoo_errors.NodeExistsError):
                 self._answer(result)

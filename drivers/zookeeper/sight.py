@@ -15,7 +15,7 @@ from servicegroup.model import Ending, EndKind, Member, Sighting
 
 from . import layout
 from .client import CLIENT_ERRORS
-from .clock import ServerClock
+from .clock import ServerClock, elapsed
 from .layout import Life, Note, Paths, Stored
 from .session import Session
 
@@ -25,6 +25,8 @@ LOG = logging.getLogger(__name__)
 FEW_INSTANCES = 200
 #: Members of which it is remembered which instance they had.
 MOST_HINTS = 20_000
+#: Seconds before one end is noted again, where the note does not appear: we may only read.
+NOTE_AGAIN = 60.0
 EXPIRED = Note("its session with ZooKeeper expired", False)
 
 
@@ -37,6 +39,7 @@ class Sight:
         self._clock = clock
         self._foreign: set[str] = set()
         self._hints: dict[tuple[str, str], str] = {}
+        self._noted: dict[str, float] = {}
 
     def sightings(
         self,
@@ -174,6 +177,12 @@ class Sight:
 
     def _note(self, instance_id: str) -> None:
         """Note that an instance is gone, so that others know since when; nobody waits for it."""
+        now = elapsed()
+        if now - self._noted.get(instance_id, float("-inf")) < NOTE_AGAIN:
+            return
+        if len(self._noted) > MOST_HINTS:
+            self._noted.clear()
+        self._noted[instance_id] = now
         session, path = self._session, self._paths.instance(instance_id)
         try:
             session.attempt(

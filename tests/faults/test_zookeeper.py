@@ -11,6 +11,7 @@ import pytest
 from fleet.group import INTERVAL
 from fleet.onlooker import Onlooker
 from kazoo.client import KazooClient
+from kazoo.security import CREATOR_ALL_ACL, OPEN_ACL_UNSAFE
 from servers.zookeeper_proxy import Proxy
 
 from servicegroup import EventType, State
@@ -368,6 +369,21 @@ class TestAccess:
             assert state(nobody, reader) is State.DOWN, "though it cannot note since when"
             with pytest.raises(ConfigurationError):
                 reader.leave([held])
+
+    def test_what_lies_above_the_chroot_may_be_closed_to_us(self, zookeeper):
+        above = f"/closed-{uuid.uuid4()}"
+        admin = KazooClient(zookeeper.address)
+        admin.start()
+        admin.add_auth("digest", "admin:admin")
+        admin.create(above, acl=CREATOR_ALL_ACL)
+        admin.create(f"{above}/ours", acl=OPEN_ACL_UNSAFE)
+        with store(f"{zookeeper.address}{above}/ours", "/sg") as one:
+            driver = one.driver()
+            join(driver)
+            assert listed(driver) == {"m"}
+            assert admin.get_children(f"{above}/ours") == ["sg"]
+        admin.stop()
+        admin.close()
 
     def test_tls_where_there_is_none(self, zookeeper):
         with (
