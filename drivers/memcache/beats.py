@@ -87,6 +87,30 @@ class Beats:
             and int(answer.reply.value) >= self._steady_enough
         }
 
+    def young(self, servers: Collection[int]) -> set[int]:
+        """Return those of *servers* that have not been up, with their data, for the whole limit.
+
+        Each holds a key that says since when; who finds none there begins it. What is absent from
+        such a server may merely be lost.
+        """
+        key = self._codec.key(b"z", b"")
+        batch = self._servers.batch()
+        asked = [batch.add(server, commands.read(key)) for server in servers]
+        batch.run()
+        batch = self._servers.batch()
+        young = set()
+        for answer in asked:
+            reply = answer.reply
+            if reply is None or not reply.found:
+                young.add(answer.server)
+                batch.add(answer.server, commands.add(key, b"", ttl=LONGEST))
+            elif reply.ttl >= 0 and LONGEST - reply.ttl <= self._limit:
+                young.add(answer.server)
+            elif reply.ttl >= 0:  # old enough: from now on without an age that could end
+                batch.add(answer.server, commands.write(key, b"", cas=reply.cas))
+        batch.run()
+        return young
+
     def _signs(self, keys: Sequence[bytes], copy: int) -> list[Sign | None]:
         if self._codec.sealed:
             return self._sealed_signs(keys, copy)

@@ -9,7 +9,7 @@ missing, they note that they missed it, so that its absence gets an age.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from servicegroup.config import Settings
@@ -27,6 +27,7 @@ from .servers import Servers
 _REMEMBERED = 200_000
 
 _UNREAD = "the servers that hold it did not answer"
+_LOST = "memcached was started or flushed within the limit"
 _MISSED = "its sign of life is no longer in the store"
 
 
@@ -81,6 +82,8 @@ class Sight:
                 shard = self._index.shard(group_id, name)
                 if one not in places and (name in unread or shard in asked.unread):
                     lost.append(Sighting(known[one], ended=Ending(EndKind.VANISHED, _UNREAD)))
+        if absent and not whole:
+            lost += self._missed(group_id, [one for one in absent if one not in places], lost)
         there = [place.member for place in places.values() if not place.left]
         signs = self._beats.read([member.instance_id for member in there])
         sightings = [_sighting(member, sign) for member, sign in zip(there, signs, strict=True)]
@@ -106,6 +109,20 @@ class Sight:
                     groups.append(there.member.group_id)
                     break
         return sorted(groups)
+
+    def _missed(self, group_id: str, absent: list[str], lost: list[Sighting]) -> Iterator[Sighting]:
+        """Yield those asked for by id that may be absent because their servers lost their data."""
+        unread = {one.member.member_id for one in lost}
+        keys = {
+            one: self._key(self._codec.member_name(group_id, one))
+            for one in dict.fromkeys(absent)
+            if one not in unread
+        }
+        servers = {server for key in keys.values() for server in self._servers.of(key)}
+        young = self._beats.young(servers) if servers else set()
+        for one, key in keys.items():
+            if young.issuperset(self._servers.of(key)):
+                yield Sighting(Member(group_id, one), ended=Ending(EndKind.VANISHED, _LOST))
 
     # -- whom ---------------------------------------------------------------------------------
 

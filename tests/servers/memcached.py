@@ -62,7 +62,7 @@ class Memcached(Server):
         """Forget everything, at once."""
         assert self.ask(b"flush_all\r\n") == b"OK\r\n"
 
-    def keys(self) -> dict[bytes, int]:
+    def remaining(self) -> dict[bytes, int]:
         """List all keys and the remaining seconds of each; -1 for those that stay."""
         listed = self.ask(b"lru_crawler metadump hash\r\n", b"END\r\n")
         names = [unquote_to_bytes(key) for key in _METADUMP.findall(listed)]
@@ -81,7 +81,7 @@ class Memcached(Server):
         """
         passed = round(seconds)
         commands = []
-        for key, left in self.keys().items():
+        for key, left in self.remaining().items():
             if left < 0:
                 continue
             if left <= passed:
