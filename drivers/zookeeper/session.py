@@ -6,6 +6,7 @@ import collections
 import contextlib
 import functools
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -30,6 +31,8 @@ ANSWER_BYTES = 4_000_000
 #: Requests that are under way at once.
 READS_AHEAD = 4
 SINGLE_READS_AHEAD = 500
+#: Seconds between two looks at groups that are watched, while the server tells no changes.
+OLDER_LOOKS = 1.0
 #: kazoo's name for a node that ends with its session.
 _EPHEMERAL = 1
 
@@ -41,6 +44,8 @@ class Session(Client):
         super().__init__(options, call_timeout, report_interval)
         self._multi_read = True
         self._read_nodes = READ_NODES
+        self._older = False
+        self._look_at = 0.0
         #: Whether the server can watch subtrees.
         self.watches = True
 
@@ -249,10 +254,19 @@ class Session(Client):
     def _armed(self, happened: Happened, result: Any) -> None:
         """Tell that anything may have changed before the watch was set again."""
         older = isinstance(result.exception, kazoo_errors.UnimplementedError)
-        if older:
+        if older and not self._older:
             LOG.error(
                 "a ZooKeeper older than 3.6 answers now, which cannot tell what changes: watches "
-                "see changes at their next look at the whole group only; update that server"
+                "look at whole groups every few seconds until a newer one answers; update it"
             )
+        self._older = older
         if older or result.exception is None:
             happened("", None)
+
+    def _beat(self) -> None:
+        super()._beat()
+        now = time.monotonic()
+        if self._older and now >= self._look_at:
+            self._look_at = now + OLDER_LOOKS
+            for happened in list(self._subtrees.values()):
+                happened("", None)

@@ -124,6 +124,23 @@ class TestOnAnOlderServer:
             with pytest.raises(NotSupported):
                 Door("zookeeper", driver).watch("compute", lambda _: None)
 
+    def test_an_older_server_that_takes_over_is_looked_at_again_and_again(self, zookeeper, caplog):
+        looks = threading.Semaphore(0)
+        with Proxy(zookeeper) as mixed, Store("zookeeper", options(mixed.address)) as store:
+            driver = store.driver()
+            driver.watch("compute", lambda ids: looks.release() if ids is None else None)
+            mixed.lacks = (22, 106)
+            mixed.cut()
+            for _ in range(9):  # three groups of nodes are watched
+                assert looks.acquire(timeout=10)
+            assert len([line for line in caplog.messages if "older than 3.6" in line]) == 1
+            mixed.lacks = ()
+            mixed.cut()
+            while looks.acquire(timeout=2 * 1.0):
+                pass
+            join(store.driver(), "m")
+            assert looks.acquire(timeout=10), "it is told of changes again"
+
 
 class TestRequestsCounted:
     def test_a_listing_of_ten_thousand_takes_under_thirty(self, zookeeper):

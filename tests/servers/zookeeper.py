@@ -14,6 +14,8 @@ from servers.requirement import MissingError, find_program
 
 JAVA = Path("/usr/share/java")
 JAR = JAVA / "zookeeper.jar"
+#: What the jar does not name itself: logs to stderr, and what TLS needs.
+LIBRARIES = (JAVA / "slf4j-simple.jar", JAVA / "netty-codec.jar")
 ENSEMBLE = 3
 #: Ticks of 100 ms keep sessions of 200 ms possible. Names of zoo.cfg.
 SETTINGS = {
@@ -73,7 +75,7 @@ class ZooKeeper(Server):
             # A kill -9 loses nothing without it, only a power cut of the machine does.
             "-Dzookeeper.forceSync=no",
             *("-Dzookeeper.jmx.log4j.disable=true", f"-Djute.maxbuffer={LARGEST}"),
-            *("-cp", f"{self.folder}:{JAR}:{JAVA / 'slf4j-simple.jar'}"),
+            *("-cp", ":".join(map(str, (self.folder, JAR, *LIBRARIES)))),
             "org.apache.zookeeper.server.quorum.QuorumPeerMain",
             str(self.folder / "zoo.cfg"),
         ]

@@ -25,7 +25,7 @@ class Proxy:
 
     def __init__(self, server: ZooKeeper, lacks: tuple[int, ...] = ()) -> None:
         self._server = (server.host, server.port)
-        self._lacks = lacks
+        self.lacks = lacks
         #: The opcodes of all requests but pings, in order.
         self.asked: list[int] = []
         #: While it is set, nothing is passed on either way, and connections stay.
@@ -88,7 +88,7 @@ class Proxy:
                 xid, opcode = _REQUEST.unpack_from(frame)
                 if opcode != PING:
                     self.asked.append(opcode)
-                if opcode in self._lacks:
+                if opcode in self.lacks:
                     time.sleep(0.05)  # what was asked before is answered before
                     with reply:
                         _send(client, _REPLY.pack(xid, 0, _UNIMPLEMENTED))
