@@ -50,8 +50,13 @@ class Orders:
         return [member.instance_id, member.incarnation, member.process_id]
 
     def join_all(self, group_id: str, member_ids: list[str]) -> dict[str, int]:
-        """Join many in the order given, and answer their incarnations."""
+        """Join many in the order given, one by one, and answer their incarnations."""
         return {one: self.join(group_id, one)[1] for one in member_ids}
+
+    def join_together(self, group_id: str, member_ids: list[str]) -> None:
+        """Join many without waiting for each: they are stored in few transactions, or one."""
+        for one in member_ids:
+            self.join(group_id, one, wait=False)
 
     def leave(self, group_id: str, member_id: str) -> bool:
         """Leave with a member of its own."""

@@ -92,8 +92,9 @@ def migrated(url: str) -> str:
 
 
 def left_since(before: set[threading.Thread], seconds: float = 5.0) -> list[str]:
-    """Name the threads that started after *before* was taken and do not end within *seconds*."""
+    """Name the library's threads started since *before* that do not end within *seconds*."""
     deadline = time.monotonic() + seconds
-    for thread in set(threading.enumerate()) - before:
+    fresh = [one for one in set(threading.enumerate()) - before if "servicegroup" in one.name]
+    for thread in fresh:
         thread.join(max(0.0, deadline - time.monotonic()))
-    return [thread.name for thread in set(threading.enumerate()) - before]
+    return [thread.name for thread in fresh if thread.is_alive()]
