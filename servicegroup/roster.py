@@ -9,7 +9,7 @@ from servicegroup.door import Door
 from servicegroup.exceptions import NoSuchService
 from servicegroup.model import check_text
 from servicegroup.observer import Observer
-from servicegroup.status import MemberStatus
+from servicegroup.status import Cause, MemberStatus
 
 if TYPE_CHECKING:  # it loads a database library
     from servicegroup.services import Services
@@ -51,7 +51,8 @@ class Roster:
         _checked(group_id, member_id)
         look = self._observer.look(group_id, [member_id])
         for status in self._observer.judged(look, left=True):
-            return status
+            if status.record is not None or status.liveness.cause is not Cause.LEFT:
+                return status
         raise _nobody(group_id, member_id)
 
     def delete(self, group_id: str, member_id: str) -> None:

@@ -52,6 +52,7 @@ class App(cliff.app.App):
 
     def __init__(self) -> None:
         self._behind: list[str] = []
+        self._handlers: list[logging.Handler] = []
         super().__init__(
             DESCRIPTION,
             importlib.metadata.version("servicegroup"),
@@ -104,11 +105,13 @@ class App(cliff.app.App):
         console.setLevel(level)
         formatter = LineFormatter(Terminal(self.stderr), tracebacks=self.options.debug)
         console.setFormatter(formatter)
-        root.addHandler(console)
+        self._handlers.append(console)
         if self.options.log_file:
             file = logging.FileHandler(self.options.log_file)
             file.setFormatter(logging.Formatter(self.LOG_FILE_MESSAGE_FORMAT))
-            root.addHandler(file)
+            self._handlers.append(file)
+        for handler in self._handlers:
+            root.addHandler(handler)
         if not self.options.debug:
             for name in _NOISY:
                 logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -178,6 +181,8 @@ class App(cliff.app.App):
             self.stdout.flush()
         except BrokenPipeError:
             status = _BROKEN_PIPE
+        finally:
+            self._end_logging()
         if status == _BROKEN_PIPE:
             self.drop_output()
         return status
@@ -198,6 +203,12 @@ class App(cliff.app.App):
             if exit_.code == USAGE:
                 return getattr(factory, "failure", None) or USAGE
             raise
+
+    def _end_logging(self) -> None:
+        for handler in self._handlers:
+            logging.getLogger().removeHandler(handler)
+            handler.close()
+        self._handlers.clear()
 
     def interact(self) -> None:
         """Show the help: there is no interactive mode."""

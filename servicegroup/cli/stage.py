@@ -7,7 +7,6 @@ import os
 import pathlib
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -140,6 +139,8 @@ class Stage:
         return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
     def _is_writable(self) -> bool:
+        import sqlite3
+
         with contextlib.closing(sqlite3.connect(self._database, REPORT_INTERVAL / 2)) as database:
             database.isolation_level = None
             try:

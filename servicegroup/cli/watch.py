@@ -51,11 +51,10 @@ class Watch(Command):
         return YES
 
     def _follow(self, parsed_args: argparse.Namespace) -> None:
-        until = None
-        if parsed_args.timeout is not None:
-            until = time.monotonic() + parsed_args.timeout
-        terminal = self.terminal
+        terminal, until = self.terminal, None
         with self.service_group.watch(parsed_args.group) as watch:
+            if parsed_args.timeout is not None:
+                until = time.monotonic() + parsed_args.timeout
             while until is None or time.monotonic() < until:
                 left = None if until is None else until - time.monotonic()
                 event = watch.next_event(left)

@@ -54,9 +54,9 @@ def test_variables_that_cannot_work(inside, variable, value, words):
         assert word in line
 
 
-def test_a_database_without_tables(fresh):
+def test_a_database_without_tables(inside_fresh):
     for command in (LIST, ("watch", "g"), ("is-up", "g", "m"), ("service", "delete", "g", "m")):
-        assert "run 'servicegroup db upgrade'" in complaint(fresh(*command), 2)
+        assert "run 'servicegroup db upgrade'" in complaint(inside_fresh(*command), 2)
 
 
 def test_a_database_that_is_none(fresh):

@@ -8,18 +8,18 @@ import pytest
 from servicegroup.db import tables
 
 
-def test_upgrading_makes_the_tables_once(fresh):
-    version = fresh("db", "version", "-f", "value", "-c", "Version")
+def test_upgrading_makes_the_tables_once(fresh, inside_fresh):
+    version = inside_fresh("db", "version", "-f", "value", "-c", "Version")
     assert (version.returncode, version.stdout) == (1, "None\n")
     first = fresh("db", "upgrade")
     assert first.returncode == 0
     assert f"{fresh.database} was without tables of ours" in first.stdout
     assert f"at version {tables.HEAD} now" in first.stdout
-    second = fresh("db", "upgrade")
+    second = inside_fresh("db", "upgrade")
     assert second.stdout.endswith(f"is at version {tables.HEAD} already\n")
-    version = fresh("db", "version", "-f", "value", "-c", "Version")
+    version = inside_fresh("db", "version", "-f", "value", "-c", "Version")
     assert (version.returncode, version.stdout) == (0, f"{tables.HEAD}\n")
-    assert fresh("service", "list").returncode == 0
+    assert inside_fresh("service", "list").returncode == 0
 
 
 def test_a_database_that_is_newer_than_we(cli, inside):
@@ -49,18 +49,18 @@ def test_the_default_database_makes_itself(fresh):
     assert (fresh.home / ".local/state/servicegroup/servicegroup.sqlite").exists()
 
 
-def test_a_configuration_file_at_home_is_found(fresh):
+def test_a_configuration_file_at_home_is_found(fresh, inside_fresh):
     place = fresh.home / ".servicegroup"
     place.mkdir()
     (place / "servicegroup.conf").write_text("[servicegroup]\ndriver = etcd9\n")
-    done = fresh.bare("service", "list")
+    done = inside_fresh("service", "list", bare=True)
     assert done.returncode == 2
     assert "driver='etcd9'" in done.stderr
 
 
-def test_the_database_can_be_given_on_the_command_line(fresh, tmp_path):
+def test_the_database_can_be_given_on_the_command_line(fresh, inside_fresh, tmp_path):
     elsewhere = f"sqlite:///{tmp_path}/elsewhere.sqlite"
-    assert fresh("--database", elsewhere, "db", "upgrade").returncode == 0
+    assert inside_fresh("--database", elsewhere, "db", "upgrade").returncode == 0
     assert (tmp_path / "elsewhere.sqlite").exists()
     assert not fresh.database.exists()
 
@@ -76,12 +76,12 @@ def test_the_environment_configures(fresh, tmp_path):
 
 
 @pytest.mark.parametrize("database", ["postgresql_url", "mariadb_url"])
-def test_servers(fresh, request, database):
+def test_servers(fresh, inside_fresh, request, database):
     fresh.configure(database=request.getfixturevalue(database))
-    assert fresh("service", "list").returncode == 2
-    assert fresh("db", "upgrade").returncode == 0
+    assert inside_fresh("service", "list").returncode == 2
+    assert inside_fresh("db", "upgrade").returncode == 0
     listing = fresh.command("service", "list", "-f", "value", "-c", "Name", "-c", "Status")
     assert fresh("run", "--group", "g", "--name", "é", "--", *listing).stdout == "é up\n"
-    doctor = fresh("doctor", "-f", "csv")
+    doctor = inside_fresh("doctor", "-f", "csv")
     assert doctor.returncode == 0, doctor.stdout
     assert '"clock","ok: the database' in doctor.stdout

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -144,10 +145,13 @@ def test_ctrl_c_on_a_terminal_reaches_the_program_once(cli):
             cli.command("run", "--group", "g", *python(LISTENER)),
             cli.environment,
         )
+    settings = termios.tcgetattr(terminal)
+    settings[3] |= termios.NOFLSH  # else the key may take with it what was just written
+    termios.tcsetattr(terminal, termios.TCSANOW, settings)
     try:
         with os.fdopen(terminal, "r+b", buffering=0) as screen:
             shown = b""
-            while b"ready" not in shown:
+            while b"\n" not in shown:
                 shown += screen.read(1000)
             screen.write(b"\x03")
             time.sleep(0.5)

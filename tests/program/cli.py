@@ -1,7 +1,6 @@
 """The program itself, run as a user runs it, on a private SQLite file with short times."""
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -70,11 +69,6 @@ class Cli:
             stdin=subprocess.DEVNULL,
             **options,
         )
-
-    def json(self, *arguments):
-        done = self(*arguments, "-f", "json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
 
     def start(self, *arguments, env=None, **options):
         """Start and go on, in a session of its own; ended after the test."""
