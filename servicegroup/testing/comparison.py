@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from servicegroup.driver import Driver
-from servicegroup.liveness import Witness, judge
+from servicegroup.liveness import Witness, judge, states
 from servicegroup.model import Member, Sighting
 from servicegroup.testing.expectation import Expectation, key_of, life
 from servicegroup.testing.scene import has_left
@@ -44,6 +44,8 @@ def check_group(
             )
     for sighting in listed.values():
         _check(model, sighting, witnessed=look.witnessed)
+    if type(driver).ages is not Driver.ages:
+        _check_ages(model, driver, group_id)
     return {member_id: sighting.member for member_id, sighting in listed.items()}
 
 
@@ -65,3 +67,17 @@ def _check(model: Expectation, sighting: Sighting, *, witnessed: bool) -> None:
         f"{member} is {verdict.state} ({verdict.reason}), right is {right}: its last beat is "
         f"{age} s old, a witness is there: {model.witnessed()}"
     )
+
+
+def _check_ages(model: Expectation, driver: Driver, group_id: str) -> None:
+    look = driver.ages(group_id)
+    limits = model.store.settings.limits
+    verdicts = states(look.ages, look.others, Witness(driver=look.witnessed), limits)
+    must, may = model.members(group_id)
+    assert must <= set(verdicts) <= may, (
+        f"ages of group {group_id!r} are of {sorted(verdicts)}, right is {sorted(must)}"
+    )
+    for member_id, verdict in verdicts.items():
+        if look.ages.get(member_id, 0.0) is not None:
+            right = model.states(model.places[group_id, member_id].member)
+            assert verdict in right, f"{member_id!r} is {verdict} by its age, right is {right}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from servicegroup import liveness
 from servicegroup.driver import Capability, Driver, Loss, Lost
-from servicegroup.liveness import Witness, judge
+from servicegroup.liveness import Witness
 from servicegroup.model import EndKind, Member, Sighting, State
 from servicegroup.testing.store import Store
 
@@ -68,14 +69,14 @@ def has_left(sighting: Sighting | None) -> bool:
 
 def states(store: Store, driver: Driver, group_id: str = GROUP) -> dict[str, State]:
     """Return the verdict on each member of a group, by the library's one judge."""
+    limits = store.settings.limits
     look = driver.sightings(group_id)
-    witness = Witness(driver=look.witnessed)
-    return {
-        sighting.member.member_id: judge(
-            sighting.record, sighting, witness, store.settings.limits
-        ).state
-        for sighting in look.members
-    }
+    by_sightings = liveness.states({}, look.members, Witness(look.witnessed), limits)
+    if type(driver).ages is not Driver.ages:
+        ages = driver.ages(group_id)
+        by_ages = liveness.states(ages.ages, ages.others, Witness(ages.witnessed), limits)
+        assert by_ages == by_sightings, "ages and sightings lead to different verdicts"
+    return by_sightings
 
 
 def state(
