@@ -46,7 +46,7 @@ class MemcacheDriver(driver.Driver):
         members = Members(self._servers, self.codec)
         beats = Beats(self._servers, self.codec, pulse, settings)
         self._reporter = Reporter(context.instance_id, self._servers, pulse, index, members)
-        self._sight = Sight(self._servers, self.codec, index, beats, settings)
+        self._sight = Sight(self._servers, self.codec, index, beats, settings.service_down_time)
 
     def stop(self) -> None:
         self._servers.close()

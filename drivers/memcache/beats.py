@@ -13,6 +13,7 @@ from .commands import LONGEST
 from .pulse import ALIVE, ENDED, MARKED, Pulse
 from .reading import ABSENT, Reader
 from .servers import Servers
+from .wire import lines
 
 
 class Sign(NamedTuple):
@@ -59,6 +60,30 @@ class Beats:
         self._mark(keys, signs)
         by_id = dict(zip(unique, map(self._known, signs), strict=True))
         return [by_id[one] for one in asked]
+
+    def with_line(self, key: bytes, line: bytes, instance_id: str) -> float | None:
+        """Return the age of a fresh beat if all that answer for *key* say *line*; one request."""
+        if self._codec.sealed:
+            return None
+        beat = self._pulse.key(instance_id)
+        asked: dict[int, list[bytes]] = {}
+        for server in self._servers.of(key):
+            asked[server] = [b"mg %b f\r\n" % key]
+        for server in self._servers.of(beat):
+            asked.setdefault(server, []).append(commands.look(beat))
+        youngest: float | None = None
+        members = 0
+        for found in self._servers.ask(asked, lines).values():
+            for answer in found:
+                if b" t" in answer:
+                    sign = _sign(0, answer)
+                    if sign.state == ALIVE and (youngest is None or sign.age < youngest):
+                        youngest = sign.age
+                elif answer == line:
+                    members += 1
+                else:
+                    return None
+        return youngest if members and youngest is not None and youngest <= self._fresh else None
 
     def witnessed(self, servers: Collection[int]) -> set[int]:
         """Return those of *servers* on which somebody beat without a break for the whole limit."""

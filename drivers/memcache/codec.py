@@ -7,6 +7,7 @@ bound to its key: one that was copied to another key is as foreign as one that w
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -88,11 +89,13 @@ class Codec:
         return self._prefix + kind + b":" + hashed
 
     @staticmethod
+    @functools.lru_cache(256)
     def group_name(group_id: str) -> bytes:
         """Return a group's name in keys and in the index: 16 letters."""
         return _hash(group_id.encode(), GROUP_LETTERS)
 
     @staticmethod
+    @functools.lru_cache(4096)
     def member_name(group_id: str, member_id: str) -> bytes:
         """Return a member's name in keys and in the index: 20 letters."""
         group = group_id.encode()

@@ -136,6 +136,8 @@ class Batch:
 
     def run(self) -> None:
         """Send all of them and wait for the replies."""
+        if not self._commands:
+            return
         for server, found in self._servers.ask(self._commands, replies).items():
             for answer, reply in zip(self._answers[server], found, strict=False):
                 answer.reply = reply
@@ -176,7 +178,7 @@ class Servers:
             answering they end early; one that never answered is absent.
         """
         waiting = {
-            server: _chunks(list(some))
+            server: _chunks(some)
             for server, some in commands.items()
             if some and not self._servers[server].skipped
         }
@@ -278,7 +280,9 @@ class _Request:
             connection.close()
 
 
-def _chunks(commands: list[bytes]) -> list[list[bytes]]:
+def _chunks(commands: Sequence[bytes]) -> list[Sequence[bytes]]:
+    if len(commands) <= MOST_COMMANDS // 100:
+        return [commands]  # none of ours is larger than a member
     if len(commands) <= MOST_COMMANDS and sum(map(len, commands)) <= MOST_BYTES:
         return [commands]
     chunks: list[list[bytes]] = [[]]
@@ -289,4 +293,4 @@ def _chunks(commands: list[bytes]) -> list[list[bytes]]:
             size = 0
         chunks[-1].append(command)
         size += len(command)
-    return [chunk for chunk in chunks if chunk]
+    return [*filter(None, chunks)]

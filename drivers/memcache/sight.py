@@ -12,12 +12,12 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from servicegroup.config import Settings
 from servicegroup.driver import Sightings
 from servicegroup.model import Ending, EndKind, Member, Sighting
 
 from .beats import Beats, Sign
 from .codec import Codec
+from .compaction import Compactor
 from .index import Index
 from .pulse import ENDED, MARKED
 from .reading import ABSENT, Found, Reader, flags
@@ -36,20 +36,22 @@ class _Asked(NamedTuple):
 
     names: list[bytes]
     unread: set[bytes]
+    length: int = 0
 
 
 class Sight:
     """Looks at groups. Usable from any thread."""
 
     def __init__(
-        self, servers: Servers, codec: Codec, index: Index, beats: Beats, settings: Settings
+        self, servers: Servers, codec: Codec, index: Index, beats: Beats, limit: float
     ) -> None:
         self._servers = servers
         self._codec = codec
         self._index = index
         self._beats = beats
         self._reader = Reader(servers, codec)
-        self._limit = settings.service_down_time
+        self._limit = limit
+        self._compactor = Compactor(servers, codec, index, limit)
         self._lock = threading.Lock()
         # By member name: what was found last, so that the same line means the same member.
         self._remembered: dict[bytes, Found] = {}
@@ -65,6 +67,11 @@ class Sight:
         :raises ServersSilent: no server answered that knows whom the group has
         """
         whole = member_ids is None
+        if member_ids is not None and len(member_ids) == 1:
+            [one] = member_ids
+            quick = self._at_once(group_id, one)
+            if quick is not None:
+                return quick
         asked = self._listed(group_id) if member_ids is None else self._named(group_id, member_ids)
         found, unread = self._find(group_id, asked.names, known)
         if unread and len(unread) == len(asked.names):
@@ -94,7 +101,18 @@ class Sight:
                 for member_id, place in places.items()
                 if place.left and (not whole or member_id in known)
             ]
+        if whole:
+            self._compactor.consider(group_id, asked.length, len(there))
         return Sightings(sightings + lost, witnessed)
+
+    def _at_once(self, group_id: str, member_id: str) -> Sightings | None:
+        """Look at one member that was seen before, in one request; only if all is well with it."""
+        name = self._codec.member_name(group_id, member_id)
+        one = self._remembered.get(name)
+        if one is None or one.place.left or one.place.member.withdrawn is not None:
+            return None
+        age = self._beats.with_line(self._key(name), one.line, one.place.member.instance_id)
+        return None if age is None else Sightings([Sighting(one.place.member, age)])
 
     def groups(self) -> list[str]:
         """Return the names of groups that have a member that did not leave, sorted."""
@@ -133,7 +151,10 @@ class Sight:
         names: dict[bytes, None] = {}
         for shard in shards:
             names.update(dict.fromkeys(shard.names))
-        return _Asked(list(names), unread)
+        copies = {shard.server: 0 for shard in shards}
+        for shard in shards:
+            copies[shard.server] += len(shard.names)
+        return _Asked(list(names), unread, max(copies.values(), default=0))
 
     def _named(self, group_id: str, member_ids: Collection[str]) -> _Asked:
         names = [self._codec.member_name(group_id, one) for one in dict.fromkeys(member_ids)]

@@ -9,9 +9,15 @@ from servers.ports import LOOPBACK
 
 
 class Hole:
-    """Passes bytes on; as a context manager started and closed."""
+    """Passes bytes on; as a context manager started and closed.
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    :param marker: what *count* counts in the bytes that clients send
+    """
+
+    def __init__(self, address: tuple[str, int], marker: bytes = b"\r\n") -> None:
+        self._marker = marker
+        #: How often clients sent the marker.
+        self.count = 0
         self._server = address
         #: While it is set, nothing is passed on either way, and connections stay.
         self.swallows = threading.Event()
@@ -58,14 +64,20 @@ class Hole:
                 continue
             with self._lock:
                 self._open += [client, server]
-            for one, other in ((client, server), (server, client)):
-                thread = threading.Thread(target=self._pass, args=(one, other), daemon=True)
+            for one, other, asks in ((client, server, True), (server, client, False)):
+                arguments = (one, other, asks)
+                thread = threading.Thread(target=self._pass, args=arguments, daemon=True)
                 self._threads.append(thread)
                 thread.start()
 
-    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+    def _pass(self, one: socket.socket, other: socket.socket, asks: bool) -> None:
+        rest = b""
         with contextlib.suppress(OSError):
             while data := one.recv(65536):
+                if asks:
+                    with self._lock:
+                        self.count += (rest + data).count(self._marker)
+                    rest = data[1 - len(self._marker) :]
                 if not self.swallows.is_set():
                     other.sendall(data)
         for each in (one, other):
