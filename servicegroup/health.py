@@ -7,6 +7,7 @@ from concurrent.futures import Future
 
 from servicegroup.bounded import BoundedCaller, CallTimeout
 from servicegroup.membership import Health
+from servicegroup.model import storable_text
 from servicegroup.status import in_words
 
 
@@ -57,5 +58,5 @@ def _read(future: Future[object]) -> str | None:
     if isinstance(error, CallTimeout):
         return str(error)
     if error is not None:
-        return f"its health check failed: {type(error).__name__}: {error}"
+        return storable_text(f"its health check failed: {type(error).__name__}: {error}")
     return None if future.result() else "its health check says no"

@@ -145,6 +145,16 @@ def check_text(what: str, value: object, *, empty: bool = False) -> str:
     return value
 
 
+def storable_text(words: str) -> str:
+    """Return *words* as text that every store can keep, whatever they came from.
+
+    For what nobody chose, such as the text of an error: what cannot be kept is replaced, what is
+    longer than ``MAX_TEXT`` characters ends in dots.
+    """
+    words = words.encode("utf-8", "replace").decode().replace("\0", "?")
+    return words if len(words) <= MAX_TEXT else f"{words[: MAX_TEXT - 3]}..."
+
+
 def check_attributes(attributes: object) -> dict[str, Any]:
     """Return a copy of *attributes* exactly as every store will give it back.
 
