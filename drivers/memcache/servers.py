@@ -57,6 +57,11 @@ class Server:
         """Whether it failed a moment ago."""
         return self.failure is not None and time.monotonic() < self._skipped_until
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection that nobody uses."""
+        return bool(self._idle)
+
     def lease(self, deadline: float, *, fresh: bool = False) -> Connection:
         """Return a connection for one request; *fresh*: none that may have been cut meanwhile."""
         with self._lock:
@@ -184,12 +189,13 @@ class Servers:
         }
         found: dict[int, list[T]] = {}
         while waiting:
-            deadline = time.monotonic() + self._timeout
             sent = []
-            for server in list(waiting):
+            # Whoever has to be connected to may let us wait: after the others were sent theirs.
+            for server in sorted(waiting, key=self._doubt) if len(waiting) > 1 else list(waiting):
                 chunk = waiting[server].pop(0)
                 if not waiting[server]:
                     del waiting[server]
+                deadline = time.monotonic() + self._timeout
                 sent.append(_Request(self._servers[server], server, chunk, deadline))
             for request in sent:
                 result = request.result(parser)
@@ -198,6 +204,10 @@ class Servers:
                 else:
                     found.setdefault(request.index, []).extend(result)
         return found
+
+    def _doubt(self, server: int) -> tuple[bool, bool]:
+        """Return what puts a server behind others: it failed last, or has no connection."""
+        return (self._servers[server].failure is not None, not self._servers[server].connected)
 
     def silent(self, servers: Iterable[int]) -> ServersSilent:
         """Return the error that says why none of these answered."""
