@@ -56,6 +56,14 @@ class Updating:
         assert told(second.update([other])) == {"m": Loss.SUPERSEDED}
         assert seen(second)["m"].member == joined
 
+    def test_an_older_incarnation_of_the_same_instance_is_an_older_life(self, store: Store) -> None:
+        driver = store.driver()
+        first = join(driver)
+        second = join(driver, attributes={"second": True})
+        assert told(driver.update([first._replace(revision=9)])) == {"m": Loss.SUPERSEDED}
+        assert seen(driver)["m"].member == second
+        assert driver.heartbeat(second.instance_id, [second]) == []
+
     def test_update_never_overwrites_a_higher_revision(self, store: Store) -> None:
         driver = store.driver()
         joined = join(driver)
