@@ -137,11 +137,12 @@ class Heart:
                 if report.busy:
                     report.flush(max(0.05, until - boottime()))
             except ServiceGroupError as error:
-                LOG.warning(
-                    "could not leave with %d members: %s; they go down by their age",
-                    len(left),
-                    error,
-                )
+                if left:
+                    LOG.warning(
+                        "could not leave with %d members: %s; they go down by their age",
+                        len(left),
+                        error,
+                    )
             except Exception:
                 LOG.exception("leaving failed")
             report.close()

@@ -12,7 +12,7 @@ from oslo_config import cfg
 from servicegroup import config
 from servicegroup.db import migrate, tables
 from servicegroup.db.engine import CLIENT_ERRORS, Database, first_line
-from servicegroup.exceptions import ConfigurationError, DatabaseNotReady, DriverUnavailable
+from servicegroup.exceptions import ConfigurationError, DriverUnavailable
 
 
 class Schema(NamedTuple):
@@ -55,10 +55,7 @@ def upgrade(conf: cfg.ConfigOpts) -> tuple[Schema, Schema]:
         try:
             migrate.upgrade(database)
         except CommandError as error:
-            raise DatabaseNotReady(
-                f"the database {before.place} is at version {before.version}, which this library "
-                f"(version {before.needed}) does not know: upgrade servicegroup on this host"
-            ) from error
+            raise database.too_new(before.version) from error
         except CLIENT_ERRORS as error:
             raise DriverUnavailable(
                 f"the database {before.place} could not be upgraded: {first_line(error)}"

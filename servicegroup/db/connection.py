@@ -44,16 +44,18 @@ def resolve(conf: cfg.ConfigOpts) -> tuple[URL, bool]:
         return _default(), True
     try:
         url = make_url(configured)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):  # the latter for a port that is none
         raise ConfigurationError(
             f"{OPTION} is not a database URL; use for example "
             f"sqlite:////var/lib/servicegroup/servicegroup.sqlite or "
             f"postgresql://user:password@host/servicegroup"
-        ) from error
+        ) from None  # the error may show a part of the password
     return _checked(url), False
 
 
 def _checked(url: URL) -> URL:
+    if "@" in (url.host or ""):
+        raise ConfigurationError(f"{OPTION} has an @ too many; in a password, write it as %40")
     family, _, library = url.drivername.partition("+")
     drivername = SCHEMES.get(family)
     if drivername is None or (library and library != drivername.partition("+")[2]):

@@ -8,6 +8,7 @@ that turns out to be dead is replaced and the call repeated once (all our calls 
 from __future__ import annotations
 
 import contextlib
+import pathlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from servicegroup.config import DATABASE_GROUP, Settings
 from servicegroup.db import connection as db_connection
 from servicegroup.db import tables
 from servicegroup.db.dialect import Dialect, dialect
-from servicegroup.exceptions import DatabaseNotReady, DriverUnavailable
+from servicegroup.exceptions import ConfigurationError, DatabaseNotReady, DriverUnavailable
 
 T = TypeVar("T")
 
@@ -60,7 +61,8 @@ class Database:
     @property
     def place(self) -> str:
         """The URL without its password, for messages."""
-        return self.url.render_as_string(hide_password=True)
+        shown = {key: value for key, value in self.url.query.items() if "pass" not in key.lower()}
+        return self.url.set(query=shown).render_as_string(hide_password=True)
 
     def read(self, look: Callable[[sa.Connection], T]) -> T:
         """Run *look* with a connection in autocommit mode."""
@@ -93,6 +95,8 @@ class Database:
     def version(self) -> str | None:
         """Return the revision of our tables, or ``None`` where there are none."""
         table = tables.VERSION_TABLE
+        if _is_absent(self.url):
+            return None
         statement: sa.Select[Any] = sa.select(sa.column("version_num")).select_from(sa.table(table))
 
         def look(connection: sa.Connection) -> str | None:
@@ -110,12 +114,21 @@ class Database:
         :raises DriverUnavailable: the database did not answer
         """
         version = self.checked_version()
+        if version is not None and version > tables.HEAD:
+            raise self.too_new(version)
         if version != tables.HEAD:
             found = "holds no tables of ours" if version is None else f"is at version {version}"
             raise DatabaseNotReady(
-                f"the database {self.place} {found}, version {tables.HEAD} is needed: run "
-                f"'servicegroup db upgrade' with the same configuration"
+                f"{db_connection.OPTION} {self.place} {found}, version {tables.HEAD} is needed: "
+                f"run 'servicegroup db upgrade' with the same configuration"
             )
+
+    def too_new(self, version: str | None) -> DatabaseNotReady:
+        """Return the error for tables that a newer library made."""
+        return DatabaseNotReady(
+            f"{db_connection.OPTION} {self.place} is at version {version}, which this library "
+            f"(version {tables.HEAD}) does not know: upgrade servicegroup on this host"
+        )
 
     def checked_version(self) -> str | None:
         """Return what :meth:`version` does, with errors that say what to do.
@@ -131,6 +144,11 @@ class Database:
                 f"create the database (for SQLite: its directory), or correct the URL"
             ) from error
         except CLIENT_ERRORS as error:
+            if "readonly database" in str(error):  # SQLite's words, also for its directory
+                raise DatabaseNotReady(
+                    f"{db_connection.OPTION} {self.place} cannot be written: {first_line(error)}; "
+                    f"this process needs the right to write the file and its directory"
+                ) from error
             raise DriverUnavailable(
                 f"{db_connection.OPTION} {self.place} does not answer: "
                 f"{first_line(error)}; check that the server runs and that the URL is right"
@@ -184,11 +202,15 @@ class Database:
             url = url.update_query_string(options.connection_parameters, append=True)
         engine = sa.create_engine(url, **arguments)
         connector = self.dialect.connector()
-        if connector is not None:
 
-            @event.listens_for(engine, "do_connect")
-            def connect(dialect: Any, record: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
-                return connector(*args, **kwargs)
+        @event.listens_for(engine, "do_connect")
+        def connect(library: Any, record: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
+            try:
+                return (connector or library.connect)(*args, **kwargs)
+            except TypeError as error:  # how Python libraries refuse a parameter
+                raise ConfigurationError(
+                    f"{db_connection.OPTION} {self.place} is of no use: {error}; correct the URL"
+                ) from error
 
         @event.listens_for(engine, "connect")
         def connected(connection: Any, record: Any) -> None:  # noqa: ARG001
@@ -196,6 +218,14 @@ class Database:
 
         exc_filters.register_engine(engine)
         return engine
+
+
+def _is_absent(url: sa.URL) -> bool:
+    """Whether it is an SQLite file that is not there; to connect would make it."""
+    if url.get_backend_name() != "sqlite":
+        return False
+    file = pathlib.Path(url.database or "")
+    return file.parent.is_dir() and not file.exists() and not str(file).startswith("file:")
 
 
 def first_line(error: BaseException) -> str:
