@@ -70,6 +70,9 @@ class Stored(NamedTuple):
     since: float | None
 
 
+_made = tuple.__new__
+
+
 class Life(NamedTuple):
     """Which life of a member is meant."""
 
@@ -208,21 +211,25 @@ def _stored(group_id: str, node_name: str, row: Any) -> Stored | None:
     ) = row
     if member_id != node_name and name(member_id) != node_name:
         return None
-    member = Member(
-        group_id,
-        member_id,
-        shown,
-        hostname,
-        process_id,
-        started_at,
-        attributes,
-        version,
-        instance_id,
-        incarnation,
-        revision,
-        withdrawn,
+    # What the classes themselves would do, in half the time: there are tens of thousands.
+    member = _made(
+        Member,
+        (
+            group_id,
+            member_id,
+            shown,
+            hostname,
+            process_id,
+            started_at,
+            attributes,
+            version,
+            instance_id,
+            incarnation,
+            revision,
+            withdrawn,
+        ),
     )
-    return Stored(member, since)
+    return _made(Stored, (member, since))
 
 
 def packed_life(member: Member, *, own: bool) -> bytes:

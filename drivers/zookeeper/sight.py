@@ -54,25 +54,24 @@ class Sight:
             names = self._session.children(folder)
         else:
             names = [layout.name(one) for one in asked]
-        present: set[str] = set()
+        there: set[str] = set()
         if member_ids is not None and len(names) <= FEW_INSTANCES:
-            stored, present = self._few(group_id, names, known)
+            stored, there = self._few(group_id, names, known)
         else:
             stored = self._members(group_id, names, known)
-        carriers = {one.member.instance_id for one in stored.values()}
-        present |= self._present(carriers - present)
-        absent = {name for name, one in stored.items() if one.member.instance_id not in present}
-        if absent:
-            again = self._members(group_id, list(absent), known)
-            for name in absent - again.keys():
+        gone = self._gone({one.member.instance_id for one in stored.values()} - there)
+        if gone:
+            doubtful = [n for n, one in stored.items() if one.member.instance_id in gone]
+            again = self._members(group_id, doubtful, known)
+            for name in doubtful:
                 del stored[name]
             stored.update(again)
-            present |= self._present({one.member.instance_id for one in again.values()})
-        endings = self._endings({one.member.instance_id for one in stored.values()} - present)
+            gone = self._gone({one.member.instance_id for one in again.values()})
+        endings = self._endings(gone)
         now = self._clock.known()
         seen = [_sighting(one, endings, now) for one in stored.values()]
-        gone = [one for one in asked if layout.name(one) not in stored]
-        return Sightings([*seen, *self._left(group_id, gone, known, now)])
+        left = set(asked).difference([one.member.member_id for one in seen])
+        return Sightings([*seen, *self._left(group_id, list(left), known, now)])
 
     def groups(self) -> list[str]:
         """See :meth:`servicegroup.driver.Driver.groups`."""
@@ -148,14 +147,16 @@ class Sight:
                 found[name] = stored
         return found
 
-    def _present(self, instance_ids: set[str]) -> set[str]:
-        """Return those of the instances whose processes are there."""
+    def _gone(self, instance_ids: set[str]) -> set[str]:
+        """Return those of the instances whose processes are not there."""
         if len(instance_ids) > FEW_INSTANCES:
-            children = set(self._session.children(self._paths.instances))
-            return {one for one in instance_ids if layout.name(one) in children}
+            there = set(self._session.children(self._paths.instances))
+            # Nearly all are named as their nodes are, and are done with at once.
+            plain = {one for one in there if layout.plain(one)}
+            return {one for one in instance_ids - plain if layout.name(one) not in there}
         ids = list(instance_ids)
-        nodes = self._session.read([self._paths.instance(one) for one in ids])
-        return {one for one, node in zip(ids, nodes, strict=True) if node is not None}
+        found = self._session.contents([self._paths.instance(one) for one in ids])
+        return {one for one, data in zip(ids, found, strict=True) if data is None}
 
     def _endings(self, instance_ids: Iterable[str]) -> dict[str, Ending]:
         """Return how these instances ended; what nobody noted yet is noted now."""
