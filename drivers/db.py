@@ -72,6 +72,9 @@ class DbDriver(driver.Driver):
             group_id, member_ids, known=known, attributes=attributes
         )
 
+    def ages(self, group_id: str) -> driver.Ages:
+        return self.records.sight.ages(group_id)
+
     def groups(self) -> list[str]:
         return self.records.sight.groups()
 

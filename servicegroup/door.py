@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from servicegroup.driver import Capability, Driver, Lost, Sightings
+from servicegroup.driver import Ages, Capability, Driver, Lost, Sightings
 from servicegroup.exceptions import DriverUnavailable, NotSupported, ServiceGroupError
 from servicegroup.model import EndKind, Member
 
@@ -96,6 +96,11 @@ class Door:
             return self._started().sightings(
                 group_id, member_ids, known=known, attributes=attributes
             )
+
+    def ages(self, group_id: str) -> Ages:
+        """See :meth:`servicegroup.driver.Driver.ages`."""
+        with self._translated():
+            return self._started().ages(group_id)
 
     def groups(self) -> list[str]:
         """See :meth:`servicegroup.driver.Driver.groups`."""

@@ -62,6 +62,20 @@ class Sightings(NamedTuple):
     clock: float | None = None
 
 
+class Ages(NamedTuple):
+    """One look into the store that is made for verdicts alone.
+
+    ``ages``: {member id: seconds since its instance's last beat, by one clock; ``None`` where
+    presence is the proof of life} of members that are judged by nothing else. ``others``: sightings
+    of the rest, those with an ending or with the operator's word against them. ``witnessed``: as in
+    :class:`Sightings`.
+    """
+
+    ages: Mapping[str, float | None]
+    others: Sequence[Sighting] = ()
+    witnessed: bool = True
+
+
 class Context(NamedTuple):
     """What a driver is made with.
 
@@ -174,6 +188,16 @@ class Driver(abc.ABC):
         :param attributes: False if only the fields that name the member and its life are wanted
             (group and member id, instance, incarnation, revision); the others may be left empty
         """
+
+    def ages(self, group_id: str) -> Ages:
+        """Look at a whole group for its verdicts alone; they are the same as by ``sightings``.
+
+        Worth overriding where the store then has less to send, or the driver less to make of it:
+        listings of ids and verdicts are the most frequent ones. Of *others* nothing need be there
+        that no verdict depends on.
+        """
+        seen = self.sightings(group_id, attributes=False)
+        return Ages({}, seen.members, seen.witnessed)
 
     @abc.abstractmethod
     def groups(self) -> list[str]:

@@ -7,6 +7,7 @@ of doc/decisions/0002, which keeps a store's own outage from looking like the de
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from servicegroup.model import EndKind, Record, Sighting, State
@@ -93,6 +94,30 @@ def judge(
         return Liveness(state, Cause.UNWITNESSED, age, None, limit)
     cause = Cause.PRESENT if age is None else Cause.BEATS
     return Liveness(State.UP, cause, age, sighting.since, limit)
+
+
+def states(
+    ages: Mapping[str, float | None],
+    others: Iterable[Sighting],
+    witness: Witness,
+    limits: Limits,
+) -> dict[str, State]:
+    """Return the verdict of :func:`judge` on each member of a whole group, and nothing else.
+
+    :param ages: {member id: age} of those that only their age speaks for or against
+    :param others: all others
+    """
+    limit = limits.service_down_time
+    verdicts = dict.fromkeys(ages, State.UP)
+    oldest = max(filter(None, ages.values()), default=0.0)
+    if not within(oldest, limit):
+        for member_id, age in ages.items():
+            if age is not None:
+                verdicts[member_id] = silence(age, limit, witnessed=witness.driver)
+    for sighting in others:
+        verdict = judge(sighting.record, sighting, witness, limits)
+        verdicts[sighting.member.member_id] = verdict.state
+    return verdicts
 
 
 def _absent(record: Record | None) -> Liveness:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from servicegroup.door import Door
 from servicegroup.driver import Capability, Sightings
 from servicegroup.exceptions import DriverUnavailable
-from servicegroup.liveness import Limits, Witness, judge
+from servicegroup.liveness import Limits, Witness, judge, states
 from servicegroup.model import EndKind, Member, Record, Sighting, State
 from servicegroup.status import MemberStatus
 
@@ -65,6 +65,9 @@ class Observer:
 
     def states(self, group_id: str) -> dict[str, State]:
         """Return the verdict on each member of a group, and nothing else."""
+        if self._records is None or Capability.RECORDS in self._door.capabilities:
+            seen = self._door.ages(group_id)
+            return states(seen.ages, seen.others, Witness(seen.witnessed), self._limits)
         look = self.look(group_id, attributes=False)
         return {status.member.member_id: status.liveness.state for status in self.judged(look)}
 

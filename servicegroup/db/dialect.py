@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import URL
 
 from servicegroup.config import Settings
@@ -63,6 +64,10 @@ class Dialect:
     def connector(self) -> Callable[..., Any] | None:
         """Return what opens a connection in place of the library's own function, if anything."""
         return None
+
+    def text(self, identifier: sa.Column[str]) -> sa.ColumnElement[str]:
+        """Select an id as text, whatever it is kept as, so that nobody need decode it."""
+        return sa.type_coerce(identifier, sa.Unicode)
 
     @contextlib.contextmanager
     def exclusive(self, connection: sa.Connection) -> Iterator[None]:  # noqa: ARG002
@@ -133,6 +138,9 @@ class MySQL(Dialect):
         with connection.cursor() as cursor:
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             cursor.execute("SET SESSION sql_mode = 'TRADITIONAL'")
+
+    def text(self, identifier: sa.Column[str]) -> sa.ColumnElement[str]:
+        return sa.cast(identifier, mysql.CHAR(charset="utf8mb4"))
 
     @contextlib.contextmanager
     def exclusive(self, connection: sa.Connection) -> Iterator[None]:

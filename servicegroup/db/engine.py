@@ -24,6 +24,7 @@ from servicegroup.config import DATABASE_GROUP, Settings
 from servicegroup.db import connection as db_connection
 from servicegroup.db import tables
 from servicegroup.db.dialect import Dialect, dialect
+from servicegroup.db.prepared import Prepared
 from servicegroup.exceptions import ConfigurationError, DatabaseNotReady, DriverUnavailable
 
 T = TypeVar("T")
@@ -71,6 +72,14 @@ class Database:
     def beat(self, write: Callable[[sa.Connection], T]) -> T:
         """Run *write* on the connection that is kept for beats alone."""
         return self._run(self._beats, write)
+
+    def prepared(self, statement: sa.Executable) -> Prepared:
+        """Compile a SELECT that is asked often. Its parameters are all named; no lists."""
+        return Prepared(self._engine, statement, self.dialect.timeout, self.read)
+
+    def prepared_beat(self, statement: sa.Executable) -> Prepared:
+        """Compile what runs on the connection that is kept for beats alone."""
+        return Prepared(self._beats, statement, self.dialect.timeout, self.beat)
 
     def transaction(self, write: Callable[[sa.Connection], T]) -> T:
         """Run *write* as one transaction; again from its start if it lost against another one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -16,18 +16,19 @@ import sqlalchemy as sa
 from servicegroup.config import Settings
 from servicegroup.db.dialect import Dialect
 from servicegroup.db.tables import instances, services
+from servicegroup.driver import Ages
 from servicegroup.model import Ending, EndKind, Member, Record, Sighting
 
 LOG = logging.getLogger(__name__)
 
 MICROSECONDS = 1_000_000
 
-#: A row as SQLAlchemy returns it; tuples will do.
+#: A row as the client library or SQLAlchemy returns it.
 Row = Sequence[Any]
 
 _s, _i = services.c, instances.c
 
-_LIFE = (_s.member_id, _s.instance_id, _s.incarnation, _s.revision)
+_LIFE = (_s.instance_id, _s.incarnation, _s.revision)
 _RECORD = (
     _s.id,
     _s.uuid,
@@ -49,9 +50,9 @@ _DESCRIPTION = (
     _s.version,
     _s.withdrawn.label("withdrawn_reason"),
 )
-# The row: the life, the record, then seven signs of life, then in a whole one the description.
+# The row: member id and life, the record, seven signs of life, in a whole one the description.
 MEMBER_ID = 0
-_LIFE_PART = slice(0, len(_LIFE))
+_LIFE_PART = slice(0, 1 + len(_LIFE))
 _SIGNS_PART = slice(_LIFE_PART.stop, _LIFE_PART.stop + len(_RECORD) + 7)
 _DESCRIPTION_PART = slice(_SIGNS_PART.stop, None)
 WITNESSED, NOW = _SIGNS_PART.stop - 2, _SIGNS_PART.stop - 1
@@ -65,15 +66,21 @@ _ENDINGS: Final = {
     5: (EndKind.WITHDRAWN, None),
 }
 _TIMELESS = (3, 4)
+#: In a bare row in place of an ending: the operator forced the member down, whatever its end.
+_FORCED = 0
 
 
 class Columns:
-    """What is selected: ``narrow`` names a member and its life, ``whole`` also describes it."""
+    """What is selected: ``narrow`` names a member and its life, ``whole`` also describes it.
+
+    ``bare`` is what a verdict takes: the id, the age, whatever overrules it, and the witness.
+    """
 
     def __init__(self, dialect: Dialect, settings: Settings) -> None:
         now = sa.literal_column(dialect.now, sa.BigInteger)
         wall = sa.literal_column(dialect.wall, sa.BigInteger)
         boot = sa.literal_column(dialect.boot, sa.String)
+        member_id = dialect.text(_s.member_id)
         up_since = sa.case((_s.up_since > _i.steady_since, _s.up_since), else_=_i.steady_since)
         ending = sa.case(
             (_s.left_at.is_not(None), _number(1)),
@@ -87,7 +94,15 @@ class Columns:
             (_i.ended_at.is_not(None), now - _i.ended_at),
             else_=wall - _s.withdrawn_at,
         )
+        witnessed = _witnessed(now, boot, settings)
+        self.bare: Sequence[sa.ColumnElement[Any]] = (
+            member_id,
+            now - _i.beat_at,
+            sa.case((_s.forced_down, _number(_FORCED)), else_=ending),
+            witnessed,
+        )
         self.narrow: Sequence[sa.ColumnElement[Any]] = (
+            member_id,
             *_LIFE,
             *_RECORD,
             now - _i.beat_at,
@@ -95,7 +110,7 @@ class Columns:
             ending,
             sa.case((_i.ended_at.is_not(None), _i.ended_reason), else_=_s.withdrawn),
             since_the_end,
-            _witnessed(now, boot, settings),
+            witnessed,
             now,
         )
         self.whole: Sequence[sa.ColumnElement[Any]] = (*self.narrow, *_DESCRIPTION)
@@ -128,9 +143,9 @@ def sighting(member: Member, row: Row) -> Sighting:
         created_at / MICROSECONDS,
         None if updated_at is None else updated_at / MICROSECONDS,
         None if left_at is None else left_at / MICROSECONDS,
-        disabled,
+        bool(disabled),
         disabled_reason,
-        forced_down,
+        bool(forced_down),
         forced_down_reason,
         None if forced_down_at is None else forced_down_at / MICROSECONDS,
     )
@@ -141,6 +156,21 @@ def sighting(member: Member, row: Row) -> Sighting:
         None if since is None else since / MICROSECONDS,
         record,
     )
+
+
+def ages(group_id: str, rows: Iterable[Row]) -> Ages:
+    """Return what bare rows say of a group."""
+    by_id: dict[str, float | None] = {}
+    others = []
+    witnessed = False
+    for member_id, age, verdict, heard in rows:
+        if heard:
+            witnessed = True
+        if verdict is None:
+            by_id[member_id] = age / MICROSECONDS
+        else:
+            others.append(_overruled(Member(group_id, member_id), verdict))
+    return Ages(by_id, others, witnessed)
 
 
 def lives(group_id: str, rows: Sequence[Row]) -> Iterator[Member]:
@@ -189,6 +219,12 @@ def members(group_id: str, rows: Sequence[Row]) -> Iterator[Member]:
         )
 
 
+def _overruled(member: Member, number: int) -> Sighting:
+    if number == _FORCED:
+        return Sighting(member, record=Record(0, "", forced_down=True))
+    return Sighting(member, ended=_ending(number, None, None))
+
+
 def _ending(number: int, reason: str | None, microseconds: int | None) -> Ending:
     kind, words = _ENDINGS[number]
     age = None
@@ -201,8 +237,8 @@ def _witnessed(
     now: sa.ColumnElement[int], boot: sa.ColumnElement[str], settings: Settings
 ) -> sa.ColumnElement[bool]:
     """Return whether somebody was heard throughout the limit; asked for the silent ones only."""
-    limit = round(settings.service_down_time * MICROSECONDS)
-    steady = round(settings.steady_gap * MICROSECONDS)
+    limit = _number(round(settings.service_down_time * MICROSECONDS))
+    steady = _number(round(settings.steady_gap * MICROSECONDS))
     w = instances.alias("w").c
     heard = sa.exists().where(
         w.beat_at >= now - steady,
@@ -214,7 +250,7 @@ def _witnessed(
 
 
 def _number(number: int) -> sa.ColumnElement[int]:
-    return sa.literal_column(str(number), sa.Integer)
+    return sa.literal_column(str(number), sa.BigInteger)
 
 
 def _decoded(texts: Sequence[str]) -> list[dict[str, Any]]:

@@ -7,12 +7,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
 
+from servicegroup.clock import boottime
 from servicegroup.config import Settings
 from servicegroup.db import rows
 from servicegroup.db.engine import Database
 from servicegroup.db.rows import MICROSECONDS, Columns, Row
 from servicegroup.db.tables import instances, removed, services
-from servicegroup.driver import Sightings
+from servicegroup.driver import Ages, Sightings
 from servicegroup.model import Ending, EndKind, Member, Sighting
 
 LOG = logging.getLogger(__name__)
@@ -20,23 +21,32 @@ LOG = logging.getLogger(__name__)
 #: Most bound parameters in one statement: SQLite before 3.32 allows 999.
 CHUNK = 900
 
+#: Seconds; a beat may come between the start of a look, which is its "now", and its reading.
+NOTICEABLE = 1.0
+
 _s, _i = services.c, instances.c
 
 
 class Sight:
-    """Turns the two tables into sightings. Stateless but for its prepared statements."""
+    """Turns the two tables into sightings. Usable from any thread."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
+        self._ahead = _Ahead(settings.service_down_time)
         columns = Columns(database.dialect, settings)
         source = services.outerjoin(instances, _i.instance_id == _s.instance_id)
         group = _s.group_id == sa.bindparam("group")
         current = sa.and_(group, _s.left_at.is_(None))
-        wanted = sa.and_(group, _s.member_id.in_(sa.bindparam("members", expanding=True)))
+        one = sa.and_(group, _s.member_id == sa.bindparam("member"))
+        some = sa.and_(group, _s.member_id.in_(sa.bindparam("members", expanding=True)))
         whole = sa.select(*columns.whole).select_from(source)
         narrow = sa.select(*columns.narrow).select_from(source)
-        self._group = {True: whole.where(current), False: narrow.where(current)}
-        self._members = {True: whole.where(wanted), False: narrow.where(wanted)}
+        bare = sa.select(*columns.bare).select_from(source)
+        prepared = database.prepared
+        self._group = {True: prepared(whole.where(current)), False: prepared(narrow.where(current))}
+        self._one = {True: prepared(whole.where(one)), False: prepared(narrow.where(one))}
+        self._some = {True: whole.where(some), False: narrow.where(some)}
+        self._ages = prepared(bare.where(current))
         self._records = whole.add_columns(_s.group_id)
         self._groups = sa.select(_s.group_id).where(_s.left_at.is_(None)).distinct()
 
@@ -53,7 +63,13 @@ class Sight:
             return self._compared(group_id, member_ids, known)
         found = self._rows(group_id, member_ids, attributes)
         described = rows.members if attributes else rows.lives
-        return _look(_sightings(described(group_id, found), found), found)
+        return _look(self._sightings(described(group_id, found), found), found)
+
+    def ages(self, group_id: str) -> Ages:
+        """See :meth:`servicegroup.driver.Driver.ages`. One SELECT."""
+        look = rows.ages(group_id, self._ages.rows({"group": group_id}))
+        self._ahead.seen(min(filter(None, look.ages.values()), default=0.0))
+        return look
 
     def groups(self) -> list[str]:
         """Names of the groups that have members."""
@@ -73,17 +89,17 @@ class Sight:
         members: list[Member] = []
         for start, end in _runs([row[-1] for row in found]):
             members += rows.members(found[start][-1], [row[:-1] for row in found[start:end]])
-        return _look(_sightings(members, found), found)
+        return _look(self._sightings(members, found), found)
 
     def _rows(
         self, group_id: str, member_ids: Collection[str] | None, whole: bool
     ) -> Sequence[Row]:
         if member_ids is None:
-            statement = self._group[whole]
-            return self._database.read(
-                lambda connection: connection.execute(statement, {"group": group_id}).all()
-            )
-        statement = self._members[whole]
+            return self._group[whole].rows({"group": group_id})
+        if len(member_ids) == 1:
+            (member_id,) = member_ids
+            return self._one[whole].rows({"group": group_id, "member": member_id})
+        statement = self._some[whole]
 
         def chunks(connection: sa.Connection) -> list[Row]:
             found: list[Row] = []
@@ -110,10 +126,10 @@ class Sight:
         present = {row[rows.MEMBER_ID] for row in found}
         asked = known if member_ids is None else set(known).intersection(member_ids)
         gone = [member_id for member_id in asked if member_id not in present]
-        seen = _sightings(same, rows_of_same)
+        seen = self._sightings(same, rows_of_same)
         if again or gone:
             read = self._rows(group_id, again + gone, True)
-            seen += _sightings(rows.members(group_id, read), read)
+            seen += self._sightings(rows.members(group_id, read), read)
             there = {row[rows.MEMBER_ID] for row in read}
             seen += self._tombstones(group_id, [known[one] for one in gone if one not in there])
         return _look(seen, found)
@@ -139,18 +155,34 @@ class Sight:
             if (member.member_id, member.instance_id) in buried
         ]
 
+    def _sightings(self, members: Iterable[Member], found: Sequence[Row]) -> list[Sighting]:
+        seen = [rows.sighting(member, row) for member, row in zip(members, found, strict=True)]
+        youngest = min((one.age for one in seen if one.age is not None), default=0.0)
+        if youngest < 0:
+            self._ahead.seen(youngest)
+            seen = [one if one.age is None else one._replace(age=max(one.age, 0.0)) for one in seen]
+        return seen
 
-def _sightings(members: Iterable[Member], found: Sequence[Row]) -> list[Sighting]:
-    seen = [rows.sighting(member, row) for member, row in zip(members, found, strict=True)]
-    negative = min((one.age for one in seen if one.age is not None), default=0.0)
-    if negative < 0:
-        LOG.warning(
-            "the clock of the database stepped back by %.1f s or more: beats from its future "
-            "count as fresh",
-            -negative,
-        )
-        seen = [one._replace(age=max(one.age, 0.0)) if one.age is not None else one for one in seen]
-    return seen
+
+class _Ahead:
+    """Tells when the database's clock stepped back: once a step, not at every look after it."""
+
+    def __init__(self, apart: float) -> None:
+        self._apart = apart
+        self._until = float("-inf")
+
+    def seen(self, age: float) -> None:
+        """Take note of the youngest beat in a look; *age* is negative for one of the future."""
+        if age > -NOTICEABLE:
+            return
+        until = boottime() - age
+        if until > self._until + self._apart:
+            LOG.warning(
+                "the clock of the database stepped back by %.1f s or more: beats from its future "
+                "count as fresh",
+                -age,
+            )
+        self._until = max(self._until, until)
 
 
 def _look(seen: Sequence[Sighting], found: Sequence[Row]) -> Sightings:

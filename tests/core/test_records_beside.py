@@ -21,7 +21,9 @@ def break_records(one, monkeypatch):
     def away(*args, **kwargs):
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr(one._process.records.driver.records.database, "_run", away)
+    database = one._process.records.driver.records.database
+    monkeypatch.setattr(database, "_run", away)
+    monkeypatch.setattr(database._engine, "raw_connection", away)
     monkeypatch.setattr(type(one._process.records.driver), "client_errors", (OSError,))
 
 

@@ -8,7 +8,7 @@ from servicegroup.db.tables import instances, removed, services
 from servicegroup.driver import Loss
 from servicegroup.model import EndKind, State
 from servicegroup.testing import FakeClock
-from servicegroup.testing.scene import GROUP, join, listed, member, seen, state, told
+from servicegroup.testing.scene import GROUP, join, listed, seen, state, told
 
 
 @pytest.fixture
@@ -87,38 +87,3 @@ def test_graves_are_kept_for_long_but_not_for_ever(database_store):
     database_store.pass_time(2 * 86400.0)
     join(database_store.driver(), "sweeper")
     assert count(database_store, removed) == 0
-
-
-@pytest.mark.parametrize("members", [1, 1000])
-def test_a_beat_is_one_statement_whatever_the_number_of_members(database_store, members):
-    driver = database_store.driver()
-    held = driver.join([member(driver, f"m{number}") for number in range(members)])
-    assert driver.heartbeat(driver.context.instance_id, held) == []
-    assert _statements(lambda: driver.heartbeat(driver.context.instance_id, held)) == 1
-
-
-def test_a_look_is_one_statement(database_store):
-    driver = database_store.driver()
-    driver.join([member(driver, f"m{number}") for number in range(500)])
-    known = {key: one.member for key, one in seen(driver).items()}
-    for look in (
-        lambda: driver.sightings(GROUP),
-        lambda: driver.sightings(GROUP, ["m7"], attributes=False),
-        lambda: driver.sightings(GROUP, known=known),
-        driver.groups,
-    ):
-        assert _statements(look) == 1
-
-
-def _statements(call):
-    executed = []
-
-    def count_it(*arguments):
-        executed.append(arguments[2])
-
-    sa.event.listen(sa.Engine, "after_cursor_execute", count_it)
-    try:
-        call()
-    finally:
-        sa.event.remove(sa.Engine, "after_cursor_execute", count_it)
-    return len(executed)

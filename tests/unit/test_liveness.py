@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servicegroup.liveness import UNWITNESSED_PATIENCE, Limits, Witness, judge, silence, within
+from servicegroup.liveness import (
+    UNWITNESSED_PATIENCE,
+    Limits,
+    Witness,
+    judge,
+    silence,
+    states,
+    within,
+)
 from servicegroup.model import Ending, EndKind, Member, Record, Sighting, State
 from servicegroup.status import Cause
 
@@ -124,3 +132,23 @@ def test_who_is_not_there_is_down_with_its_reason():
     assert "has not joined" in judge(RECORD, None, HEARD, LIMITS).reason
     left = judge(RECORD._replace(left_at=0.0), None, HEARD, LIMITS)
     assert left.reason == "left at 1970-01-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize("witness", [HEARD, SILENT])
+@given(ages=st.lists(st.one_of(st.none(), st.floats(-5.0, 2000.0)), max_size=5))
+def test_many_are_judged_as_each_alone(witness, ages):
+    seen_ages = {str(number): age for number, age in enumerate(ages)}
+    alone = {key: judge(None, seen(age), witness, LIMITS).state for key, age in seen_ages.items()}
+    assert states(seen_ages, [], witness, LIMITS) == alone
+
+
+def test_those_with_more_to_them_are_judged_by_all_of_it():
+    ended = Sighting(Member("compute", "a"), 1.0, Ending(EndKind.ENDED, "died"))
+    vanished = Sighting(Member("compute", "b"), None, Ending(EndKind.VANISHED, "gone"))
+    forced = Sighting(Member("compute", "c"), 1.0, record=RECORD._replace(forced_down=True))
+    assert states({"d": 1.0}, [ended, vanished, forced], HEARD, LIMITS) == {
+        "a": State.DOWN,
+        "b": State.UNKNOWN,
+        "c": State.DOWN,
+        "d": State.UP,
+    }
