@@ -7,7 +7,6 @@ import difflib
 import functools
 import importlib.metadata
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -51,7 +50,6 @@ class App(cliff.app.App):
     LOG = LOG
 
     def __init__(self) -> None:
-        self._behind: list[str] = []
         self._handlers: list[logging.Handler] = []
         super().__init__(
             DESCRIPTION,
@@ -164,18 +162,10 @@ class App(cliff.app.App):
                 exc_info=error if debug else None,
             )
 
-    @staticmethod
-    def drop_output() -> None:
-        """Let nobody complain, at the interpreter's exit, that the reader of our output is gone."""
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
     # -- cliff's hooks ------------------------------------------------------------------------
 
     def run(self, argv: list[str]) -> int:
-        """Run one command; what stands behind ``--`` is no global option of ours."""
-        if "--" in argv:
-            behind = argv.index("--")
-            argv, self._behind = argv[:behind], argv[behind:]
+        """Run one command, and end quietly where nobody reads its output."""
         try:
             status = super().run(argv)
             self.stdout.flush()
@@ -183,13 +173,10 @@ class App(cliff.app.App):
             status = _BROKEN_PIPE
         finally:
             self._end_logging()
-        if status == _BROKEN_PIPE:
-            self.drop_output()
         return status
 
     def run_subcommand(self, argv: list[str]) -> int:
         """Run the command that *argv* names."""
-        argv = [*argv, *self._behind]
         try:
             factory = self._factory(argv)
         except ImportError as error:

@@ -42,10 +42,8 @@ class Watch(Command):
         before = signal.signal(signal.SIGTERM, _end)
         try:
             self._follow(parsed_args)
-        except KeyboardInterrupt:
-            pass
-        except BrokenPipeError:
-            self.app.drop_output()
+        except (KeyboardInterrupt, BrokenPipeError):
+            pass  # told to end, or nobody reads any more
         finally:
             signal.signal(signal.SIGTERM, before)
         return YES

@@ -205,10 +205,13 @@ def test_is_up_answers_with_its_status(inside, service_group, member):
     assert (nobody.returncode, nobody.stdout) == (1, "down: no such member\n")
 
 
-def test_output_that_nobody_reads_is_no_error(cli, member):
+@pytest.mark.parametrize("members", [1, 60])
+def test_output_that_nobody_reads_is_no_error(cli, service_group, members):
+    for number in range(members):
+        service_group.join("g", f"{number}" * 100, attributes={"big": "x" * 1000})
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as nowhere:
-        process = cli.start("service", "list", stdout=nowhere)
+        process = cli.start("service", "list", "--long", stdout=nowhere)
         assert process.wait(30) == 141
         assert process.stderr.read() == ""
