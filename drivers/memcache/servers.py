@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from .address import Address
@@ -26,6 +27,8 @@ Parser = Callable[[int], Callable[[bytes], T | None]]
 
 #: Seconds for which a server that failed is not asked again.
 SKIPPED_FOR = 1.0
+#: Seconds for reading a reply that is there, whatever the time.
+_GRACE = 0.1
 #: Commands and bytes of one request: less than a socket takes while nobody reads the replies.
 MOST_COMMANDS = 2000
 MOST_BYTES = 96 * 1024
@@ -189,15 +192,7 @@ class Servers:
         }
         found: dict[int, list[T]] = {}
         while waiting:
-            sent = []
-            # Whoever has to be connected to may let us wait: after the others were sent theirs.
-            for server in sorted(waiting, key=self._doubt) if len(waiting) > 1 else list(waiting):
-                chunk = waiting[server].pop(0)
-                if not waiting[server]:
-                    del waiting[server]
-                deadline = time.monotonic() + self._timeout
-                sent.append(_Request(self._servers[server], server, chunk, deadline))
-            for request in sent:
+            for request in self._requests(waiting):
                 result = request.result(parser)
                 if result is None:
                     waiting.pop(request.index, None)
@@ -205,9 +200,25 @@ class Servers:
                     found.setdefault(request.index, []).extend(result)
         return found
 
-    def _doubt(self, server: int) -> tuple[bool, bool]:
-        """Return what puts a server behind others: it failed last, or has no connection."""
-        return (self._servers[server].failure is not None, not self._servers[server].connected)
+    def _requests(self, waiting: dict[int, list[Sequence[bytes]]]) -> Iterator[_Request]:
+        """Send each server its next part, and yield the requests in the order of their replies.
+
+        Whoever has to be connected to may let us wait: that comes when the others have answered.
+        """
+        ready = [server for server in waiting if self._servers[server].connected]
+        others = [server for server in waiting if server not in ready]
+        parts = {server: waiting[server].pop(0) for server in waiting}
+        for server in parts:
+            if not waiting[server]:
+                del waiting[server]
+
+        def send(server: int) -> _Request:
+            deadline = time.monotonic() + self._timeout
+            return _Request(self._servers[server], server, parts[server], deadline)
+
+        yield from _as_they_answer([send(server) for server in ready])
+        for server in others:
+            yield send(server)
 
     def silent(self, servers: Iterable[int]) -> ServersSilent:
         """Return the error that says why none of these answered."""
@@ -237,10 +248,15 @@ class _Request:
         self._server = server
         self._count = len(commands)
         self._payload = b"".join(commands)
-        self._deadline = deadline
+        self.deadline = deadline
         self._connection: Connection | None = None
         self._error: OSError | None = None
         self._attempt(fresh=False)
+
+    @property
+    def fileno(self) -> int | None:
+        """The socket on which the reply will come; ``None`` if the request was not sent."""
+        return None if self._connection is None else self._connection.fileno
 
     def result(self, parser: Parser[list[T]]) -> list[T] | None:
         """Return the replies, or ``None`` if there were none; takes note of that."""
@@ -258,9 +274,9 @@ class _Request:
     def _attempt(self, *, fresh: bool) -> None:
         self._stale = False
         try:
-            self._connection = self._server.lease(self._deadline, fresh=fresh)
+            self._connection = self._server.lease(self.deadline, fresh=fresh)
             self._stale = self._connection.used
-            self._connection.send(self._payload, self._deadline)
+            self._connection.send(self._payload, self.deadline)
         except OSError as error:
             self._drop(error)
 
@@ -269,7 +285,9 @@ class _Request:
         if connection is None:
             return None
         try:
-            result = connection.receive(parser(self._count), self._deadline)
+            # What came while another server was waited for is read, however late it is.
+            deadline = max(self.deadline, time.monotonic() + _GRACE)
+            result = connection.receive(parser(self._count), deadline)
         except OSError as error:
             self._drop(error)
             return None
@@ -288,6 +306,30 @@ class _Request:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _as_they_answer(sent: list[_Request]) -> Iterator[_Request]:
+    """Yield requests in the order of their replies, so that none waits for one that hangs."""
+    if len(sent) < 2:
+        yield from sent
+        return
+    poll = select.poll()
+    waiting = {}
+    for request in sent:
+        if request.fileno is None:
+            yield request
+        else:
+            waiting[request.fileno] = request
+            poll.register(request.fileno, select.POLLIN)
+    while waiting:
+        left = max(request.deadline for request in waiting.values()) - time.monotonic()
+        ready = poll.poll(max(0.0, left) * 1000)
+        for fileno, _ in ready:
+            poll.unregister(fileno)
+            yield waiting.pop(fileno)
+        if not ready:
+            yield from waiting.values()
+            return
 
 
 def _chunks(commands: Sequence[bytes]) -> list[Sequence[bytes]]:

@@ -70,6 +70,11 @@ class Connection:
             self._socket.close()
             raise
 
+    @property
+    def fileno(self) -> int:
+        """The socket's file descriptor, to wait for several of them."""
+        return self._socket.fileno()
+
     def send(self, commands: bytes, deadline: float) -> None:
         """Send a request, before *deadline* of the monotonic clock."""
         self._socket.settimeout(_left(deadline))
