@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
-import uuid
-import weakref
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,11 +12,6 @@ from typing import TYPE_CHECKING, Any
 from oslo_config import cfg
 
 from servicegroup import config, loading
-from servicegroup.bounded import BoundedCaller, CallTimeout
-from servicegroup.bystander import Bystander
-from servicegroup.clock import boottime
-from servicegroup.door import Door
-from servicegroup.driver import Capability, Context, Driver
 from servicegroup.exceptions import (
     ConfigurationError,
     DriverUnavailable,
@@ -27,11 +19,9 @@ from servicegroup.exceptions import (
     MemberExists,
     ServiceGroupError,
 )
-from servicegroup.heart import Heart
 from servicegroup.membership import Health, Membership, OnLost
 from servicegroup.model import Member, State, check_attributes, check_text
-from servicegroup.observer import Observer
-from servicegroup.report import Report
+from servicegroup.process import Process
 from servicegroup.roster import Roster
 from servicegroup.status import Cause, Liveness, MemberStatus
 from servicegroup.unsure import RAISE, Unknown
@@ -40,40 +30,8 @@ from servicegroup.watch import Watch
 if TYPE_CHECKING:
     from servicegroup.services import Services
 
-LOG = logging.getLogger(__name__)
-
-#: Seconds: what closing a client always gets, even if leaving took the whole deadline.
-SHORTEST_STOP = 0.1
 #: Largest version of a service: what a signed 32-bit column holds.
 MAX_VERSION = 2**31 - 1
-
-
-class _Process:
-    """What belongs to one process and must not cross a fork: clients, threads, an identity."""
-
-    def __init__(self, conf: cfg.ConfigOpts, settings: config.Settings, kind: type[Driver]) -> None:
-        self.pid = os.getpid()
-        self.instance_id = str(uuid.uuid4())
-        context = Context(conf, settings, self.instance_id)
-        self.door = Door(settings.driver, kind(context))
-        self.records: Door | None = None
-        reports = [self._report(self.door, settings, settings.report_interval)]
-        if Capability.RECORDS in self.door.capabilities:
-            self.records = self.door
-        elif settings.use_records:
-            self.records = Door("db", _records_driver(conf)(context))
-            reports.append(self._report(self.records, settings, settings.record_interval))
-        self.observer = Observer(self.door, self.records, settings.limits)
-        self.heart = Heart(settings, reports, self.observer)
-        interval = min(settings.poll_interval, settings.report_interval)
-        self.bystander = Bystander(self.door, interval, lambda: self.heart.beats)
-        self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
-
-    def _report(self, door: Door, settings: config.Settings, interval: float) -> Report:
-        return Report(door, self.instance_id, interval, settings.call_timeout, boottime)
-
-    def doors(self) -> list[Door]:
-        return [self.door] if self.records in (None, self.door) else [self.door, self.records]
 
 
 class ServiceGroup:
@@ -98,7 +56,7 @@ class ServiceGroup:
         self._lock = threading.Lock()
         self._closed = False
         try:
-            self._process: _Process | None = _Process(conf, self.settings, kind)
+            self._process: Process | None = Process(conf, self.settings, kind)
         except cfg.ConfigSourceValueError as error:  # an option of the driver
             raise config.invalid(error) from error
         _instances.add(self)
@@ -297,16 +255,7 @@ class ServiceGroup:
         if process is None or process.pid != os.getpid():
             return
         _instances.discard(self)
-        until = boottime() + self.settings.stop_deadline
-        watches = list(process.watches)
-        for watch in watches:
-            watch.close(0)
-        process.bystander.close()
-        process.heart.stop(max(0.0, self.settings.stop_deadline - SHORTEST_STOP))
-        for watch in watches:
-            watch.close(max(0.0, until - boottime()))
-        for door in process.doors():
-            _stop(door, max(SHORTEST_STOP, until - boottime()))
+        process.close(self.settings.stop_deadline)
 
     def __enter__(self) -> ServiceGroup:
         return self
@@ -327,11 +276,9 @@ class ServiceGroup:
             return
         # Never finalised: closing an inherited connection would hang up the parent's.
         _inherited.append(process)
-        for watch in list(process.watches):
-            watch.inherited()
-        process.heart.inherited()
+        process.inherited()
 
-    def _running(self) -> _Process:
+    def _running(self) -> Process:
         process = self._process
         if process is not None:
             return process
@@ -339,7 +286,7 @@ class ServiceGroup:
             if self._closed:
                 raise ServiceGroupError("this ServiceGroup is closed: make a new one")
             if self._process is None:
-                self._process = _Process(self._conf, self.settings, self._kind)
+                self._process = Process(self._conf, self.settings, self._kind)
             return self._process
 
     def _verdict(self, group_id: str, member_id: str) -> Liveness:
@@ -351,7 +298,7 @@ class ServiceGroup:
             return status.liveness
         return Liveness(State.DOWN, Cause.NO_MEMBER)
 
-    def _refuse_if_alive(self, process: _Process, member: Member) -> None:
+    def _refuse_if_alive(self, process: Process, member: Member) -> None:
         observer = process.observer
         for status in observer.judged(observer.look(member.group_id, [member.member_id])):
             if status.state is not State.DOWN:
@@ -362,32 +309,14 @@ class ServiceGroup:
                 )
 
 
-def _stop(door: Door, timeout: float) -> None:
-    caller = BoundedCaller(f"servicegroup-stop-{door.name}")
-    try:
-        caller.call(door.stop, timeout)
-    except (ServiceGroupError, CallTimeout) as error:
-        LOG.warning("driver %s was not closed in time: %s", door.name, error)
-    except Exception:
-        LOG.exception("closing driver %s failed", door.name)
-    finally:
-        caller.close()
-
-
 def _driver_name(conf: cfg.ConfigOpts) -> str:
     name: str = conf[config.GROUP].driver
     return name
 
 
-def _records_driver(conf: cfg.ConfigOpts) -> type[Driver]:
-    kind = loading.load("db")
-    loading.register_options(conf, kind)
-    return kind
-
-
 #: Those not closed yet; kept alive, so that the regular exit leaves for them.
 _instances: set[ServiceGroup] = set()
-_inherited: list[_Process] = []
+_inherited: list[Process] = []
 
 
 def _after_fork_in_child() -> None:

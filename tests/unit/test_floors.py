@@ -20,7 +20,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"heart", "guardian", "watch"},
     ],
     "F3": [
-        {"services", "schema", "spelling", "conductors", "hypervisors"},
+        {"process", "services", "schema", "spelling", "conductors", "hypervisors"},
         {"roster"},
         {"api"},
         {"__init__", "doctor"},
