@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import queue
 import shlex
+import shutil
 import signal
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from servicegroup.cli import events
@@ -32,6 +34,8 @@ GROUPS = (*(group for group, _ in DAEMONS), WRAPPED)
 PATIENCE = 20.0
 #: Seconds to look at what was shown, where somebody looks.
 READING = 1.5
+#: Characters a line that the whole table takes.
+WIDE = 90
 
 Key = tuple[str, str]
 
@@ -122,7 +126,7 @@ class _Play:
                 self._processes[group, host] = self._stage.daemon(host, group, name)
             self._processes[WRAPPED, host] = self._stage.run(host, run)
         self._await(dict.fromkeys(self._processes, EventType.JOINED))
-        self._show("service", "list")
+        self._list("Name", "Process Id", "Hostname", "Status", "Uptime", wide=())
 
     def _operator(self) -> None:
         self._act("An operator disables one, and declares another down")
@@ -149,9 +153,8 @@ class _Play:
         self._tell(f"Nobody is called down before {SERVICE_DOWN_TIME:g} s without a beat are over:")
         after = self._await({killed: EventType.DOWN, paused: EventType.DOWN})
         self._tell(f"Both were seen going down within {after:.1f} s.")
-        columns = ("Name", "Hostname", "Status", "Reason", "Enabled")
-        wanted = [word for name in columns for word in ("-c", name)]
-        self._show("service", "list", "--long", *wanted)
+        columns = ("Name", "Hostname", "Status", "Reason")
+        self._list("--long", *columns, wide=("--long", *columns, "Enabled"))
         self._check({killed: State.DOWN, paused: State.DOWN, (WRAPPED, FAR): State.DOWN})
 
     def _resume(self) -> None:
@@ -206,6 +209,14 @@ class _Play:
     def _tell(self, *lines: str) -> None:
         for line in lines:
             self._say(f"   {line}")
+
+    def _list(self, *narrow: str, wide: Sequence[str]) -> None:
+        """Show a table with the columns that there is room for."""
+        fits = not self._terminal.attached or shutil.get_terminal_size().columns >= WIDE
+        words: list[str] = []
+        for word in wide if fits else narrow:
+            words += [word] if word.startswith("-") else ["-c", word]
+        self._show("service", "list", *words)
 
     def _show(self, *arguments: str) -> None:
         self._say(self._terminal.paint(f"   $ servicegroup {shlex.join(arguments)}", "bold"))
