@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -63,22 +64,23 @@ class Ages:
             assert state(store, driver) is not State.UP
 
     @pytest.mark.parametrize("hours", [1, -1])
-    def test_ages_are_by_the_stores_clock(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch, hours: int
-    ) -> None:
+    def test_ages_are_by_the_stores_clock(self, store: Store, hours: int) -> None:
         driver, other = store.driver(), store.driver()
         joined, updated = join(driver, "joined"), join(other, "updated")
-        with monkeypatch.context() as patch:  # the wall clock of this process is wrong
-            for name, second in (("time", 1), ("time_ns", 10**9)):
-                patch.setattr(time, name, _skewed(getattr(time, name), hours * 3600 * second))
-            join(driver, "fresh")
+        with wrong_wall_clock(hours):
+            wrong = store.driver()
+            join(wrong, "fresh")
             assert driver.heartbeat(driver.context.instance_id, [joined]) == []
             assert other.update([updated._replace(revision=1)]) == []
+            assert set(states(store, wrong).values()) == {State.UP}
         assert set(states(store, store.driver()).values()) == {State.UP}
         for member_id in ("joined", "fresh", "updated"):
             assert 0 <= age_of(store, member_id) <= store.tolerance
         beat_on(store, {other: [updated]}, silence(store))
-        assert state(store, store.driver(), "joined") in (State.DOWN, None)
+        with wrong_wall_clock(hours):
+            for reader in (wrong, store.driver()):
+                assert state(store, reader, "updated") is State.UP
+                assert state(store, reader, "joined") in (State.DOWN, None)
 
     def test_the_stores_clock_runs_forward_in_seconds(self, store: Store) -> None:
         driver = store.driver()
@@ -193,6 +195,15 @@ def since(store: Store, member_id: str = "m") -> float:
     if seconds is None:
         pytest.skip("this store does not keep since when a member is up")
     return seconds
+
+
+@contextlib.contextmanager
+def wrong_wall_clock(hours: int) -> Iterator[None]:
+    """Set the wall clock of this process ahead or back by whole hours."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, second in (("time", 1), ("time_ns", 10**9)):
+            patch.setattr(time, name, _skewed(getattr(time, name), hours * 3600 * second))
+        yield
 
 
 def _skewed(clock: Callable[[], float], by: float) -> Callable[[], float]:
