@@ -32,6 +32,12 @@ class Door:
         """What the driver promises; a wrapper may know only once it has started."""
         return self.driver.capabilities
 
+    @property
+    def ends_after(self) -> float:
+        """Seconds of silence after which the store itself ends a life; infinite if it does not."""
+        ends_after = self.driver.ends_after
+        return float("inf") if ends_after is None else ends_after
+
     def start(self) -> None:
         """Open the client now rather than at first use."""
         with self._translated():

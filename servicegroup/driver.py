@@ -98,6 +98,10 @@ class Driver(abc.ABC):
 
     #: What this driver promises; a wrapper of other stores may narrow it when it starts.
     capabilities: Capability = Capability.NONE
+    #: Seconds of silence after which the store itself ends a life and others see its members down,
+    #: where that is not left to ``service_down_time``. The core beats several times within them,
+    #: and tells the members that they are lost before they are over.
+    ends_after: float | None = None
     #: Exceptions of the client library that mean "the store did not answer".
     client_errors: ClassVar[tuple[type[Exception], ...]] = (OSError,)
     #: The name of the option group and its options, registered before the driver is made.

@@ -26,7 +26,7 @@ from servicegroup.status import in_words
 
 LOG = logging.getLogger(__name__)
 
-#: ``lost`` fires this share of ``service_down_time`` before others may call the member down.
+#: ``lost`` fires this share of the limit before others may call the member down.
 MARGIN = 0.1
 
 
@@ -42,7 +42,6 @@ class Heart:
             self._forgetter = Forgetter(
                 self._judged.door, observer, settings.forget_after, self._groups
             )
-        self._patience = settings.service_down_time * (1 - MARGIN)
         self._memberships: dict[Key, Membership] = {}
         self._checks: dict[Key, HealthCheck] = {}
         self._tell = BoundedCaller("servicegroup-callbacks")
@@ -110,6 +109,12 @@ class Heart:
             self._run()
             return False
         return True
+
+    @property
+    def _patience(self) -> float:
+        """Seconds after the last beat for which others can be sure to see the members alive."""
+        limit = min(self._settings.service_down_time, self._judged.door.ends_after)
+        return limit * (1 - MARGIN)
 
     @property
     def beats(self) -> bool:

@@ -24,6 +24,8 @@ Key = tuple[str, str]
 JITTER = 0.1
 #: Waits between tries after a failure, as shares of the interval; the last one repeats.
 BACK_OFF = (0.06, 0.12, 0.25)
+#: Where the store itself ends a silent life, beats that fit into what it allows.
+BEATS_IN_A_LIFE = 3
 #: A beat may take several requests when something moved; each has its own time-out.
 REQUESTS = 3
 
@@ -147,13 +149,18 @@ class Report:
             future = self._caller.submit(self._beat)
             self._flight = (future, now)
             future.add_done_callback(lambda _: self.landed())
-            self._due = now + self._interval * (1 - JITTER * random.random())  # noqa: S311
+            self._due = now + self._pace * (1 - JITTER * random.random())  # noqa: S311
             return lost, now + self.patience
         return lost, self._due if busy else float("inf")
 
     def close(self) -> None:
         """Let the thread end."""
         self._caller.close()
+
+    @property
+    def _pace(self) -> float:
+        """Seconds between two beats."""
+        return min(self._interval, self.door.ends_after / BEATS_IN_A_LIFE)
 
     # -- on this report's own thread ----------------------------------------------------------
 
@@ -248,7 +255,7 @@ class Report:
         return lost
 
     def _failed(self, error: Exception, now: float, *, unexpected: bool = False) -> None:
-        wait = self._interval * BACK_OFF[min(self._failures, len(BACK_OFF) - 1)]
+        wait = self._pace * BACK_OFF[min(self._failures, len(BACK_OFF) - 1)]
         self._due = now + wait * random.uniform(0.5, 1.0)  # noqa: S311
         self._failures += 1
         if self._failing_since is None:

@@ -37,6 +37,7 @@ class ZooKeeperDriver(driver.Driver):
         super().__init__(context)
         settings = context.settings
         options = checked(context.conf[GROUP])
+        self.ends_after = options.session_timeout
         paths = Paths(options.root)
         self._session = Session(options, settings.call_timeout, settings.report_interval)
         clock = ServerClock(self._session, paths)

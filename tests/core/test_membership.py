@@ -256,3 +256,19 @@ def test_who_was_down_for_long_is_forgotten(make, store, eventually):
     one.join("g", "alive")
     dead._process.heart._stopped = True
     eventually(lambda: [s.member_id for s in one.get_members("g")] == ["alive"], 10)
+
+
+def test_where_the_store_itself_ends_lives_lost_fires_before_that(make, store, eventually):
+    one = make(report_interval=20.0, service_down_time=60.0)
+    driver = one._process.door.driver
+    driver.ends_after = 1.5
+    beats = []
+    heartbeat = driver.heartbeat
+    driver.heartbeat = lambda *arguments: beats.append(1) or heartbeat(*arguments)
+    member = one.join("g", "m")
+    eventually(lambda: len(beats) >= 3, 3.0)
+    assert member.alive
+    store.unavailable = True
+    eventually(member.lost.is_set, 3.0)
+    store.unavailable = False
+    eventually(lambda: member.alive)
