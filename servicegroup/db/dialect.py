@@ -11,8 +11,10 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import URL
+from sqlalchemy.pool import QueuePool
 
 from servicegroup.config import Settings
+from servicegroup.db.forks import ForkSafePool
 from servicegroup.exceptions import DriverUnavailable
 
 BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id")
@@ -40,6 +42,7 @@ class Dialect:
     boot: ClassVar[str] = "(SELECT servicegroup_boot())"
     locks_rows: ClassVar[bool] = False
     notifies: ClassVar[bool] = False
+    pool: ClassVar[type[QueuePool]] = ForkSafePool
 
     def __init__(self, settings: Settings) -> None:
         self.timeout = settings.call_timeout
@@ -85,6 +88,7 @@ class PostgreSQL(Dialect):
     boot = "''"
     locks_rows = True
     notifies = True
+    pool = QueuePool
 
     def connect_args(self, *, beats: bool) -> dict[str, Any]:
         seconds = max(_SHORTEST_CONNECT, int(self.timeout))
@@ -123,6 +127,7 @@ class MySQL(Dialect):
     wall = now
     boot = "''"
     locks_rows = True
+    pool = QueuePool
 
     def connect_args(self, *, beats: bool) -> dict[str, Any]:  # noqa: ARG002
         return {

@@ -198,6 +198,7 @@ class Database:
         arguments: dict[str, Any] = {
             "isolation_level": "AUTOCOMMIT",
             "skip_autocommit_rollback": True,
+            "poolclass": self.dialect.pool,
             "pool_recycle": options.connection_recycle_time,
             "connect_args": self.dialect.connect_args(beats=beats),
         }
