@@ -1,0 +1,101 @@
+"""The migrations make the very tables that the code is written for."""
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from fleet.group import configuration
+
+from servicegroup import schema
+from servicegroup.db import migrate, tables
+
+OURS = {"services", "instances", "removed", tables.VERSION_TABLE}
+
+
+@pytest.fixture
+def scripts():
+    config = Config()
+    config.set_main_option("script_location", str(migrate.SCRIPTS))
+    return ScriptDirectory.from_config(config)
+
+
+@pytest.fixture
+def connection(url):
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def test_the_head_is_what_the_code_says(scripts):
+    assert scripts.get_heads() == [tables.HEAD]
+    revisions = [script.revision for script in scripts.walk_revisions()]
+    assert revisions == sorted(revisions, reverse=True)  # "newer" is told by comparing them
+
+
+def test_there_is_no_difference(connection):
+    options = {"version_table": tables.VERSION_TABLE, "compare_server_default": True}
+    context = MigrationContext.configure(connection, opts=options)
+    assert compare_metadata(context, tables.metadata) == []
+
+
+def test_names_and_kinds_are_the_same_as_made_directly(connection, kind, request, tmp_path):
+    """Also what Alembic does not compare: primary keys, collations, the engine, storage options."""
+    if kind == "sqlite":
+        other = f"sqlite:///{tmp_path}/other.sqlite"
+    else:
+        other = request.getfixturevalue(kind).create_database()
+    engine = sa.create_engine(other)
+    tables.metadata.create_all(engine)
+    with engine.connect() as directly:
+        assert _described(connection, kind) == _described(directly, kind)
+    engine.dispose()
+
+
+def _described(connection, kind):
+    if kind == "sqlite":
+        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql NOTNULL")
+        found = {name: sorted(sql.split()) for name, sql in rows}
+    elif kind == "mariadb":
+        found = {}
+        for name in sa.inspect(connection).get_table_names():
+            sql = connection.exec_driver_sql(f"SHOW CREATE TABLE {name}").one()[1]
+            found[name] = sorted(line.strip().rstrip(",") for line in sql.splitlines())
+    else:
+        found = {
+            name: (
+                connection.exec_driver_sql(
+                    "SELECT column_name, data_type, collation_name, is_nullable, column_default, "
+                    "character_maximum_length FROM information_schema.columns "
+                    f"WHERE table_name = '{name}' ORDER BY column_name"
+                ).all(),
+                connection.exec_driver_sql(
+                    f"SELECT indexdef FROM pg_indexes WHERE tablename = '{name}' ORDER BY indexdef"
+                ).all(),
+                connection.exec_driver_sql(
+                    "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+                    f"WHERE conrelid = '{name}'::regclass ORDER BY conname"
+                ).all(),
+                connection.exec_driver_sql(
+                    f"SELECT reloptions FROM pg_class WHERE oid = '{name}'::regclass"
+                ).all(),
+            )
+            for name in sa.inspect(connection).get_table_names()
+        }
+    found.pop(tables.VERSION_TABLE, None)
+    assert set(found) >= OURS - {tables.VERSION_TABLE}
+    return found
+
+
+def test_upgrading_changes_nothing_where_nothing_is_missing(url, connection):
+    before, after = schema.upgrade(configuration(url))
+    assert before == after
+    assert after.is_current
+    assert set(sa.inspect(connection).get_table_names()) == OURS
+
+
+def test_nothing_is_made_where_there_are_no_tables(empty_url):
+    found = schema.read(configuration(empty_url))
+    assert (found.version, found.is_current, found.needed) == (None, False, tables.HEAD)
