@@ -68,8 +68,4 @@ _PLACES = {
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "DriverConformance":
-        import pytest
-
-        pytest.register_assert_rewrite(f"{__name__}.promises")  # assertions that explain
     return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
