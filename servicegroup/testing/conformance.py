@@ -29,7 +29,7 @@ import pytest
 from servicegroup.driver import Capability
 from servicegroup.testing.machine import walk
 from servicegroup.testing.promises.abilities import Abilities
-from servicegroup.testing.promises.ages import Ages, Witnesses
+from servicegroup.testing.promises.ages import Ages, Verdicts, Witnesses
 from servicegroup.testing.promises.beating import Beating
 from servicegroup.testing.promises.ending import Ends
 from servicegroup.testing.promises.joining import Joining
@@ -53,6 +53,7 @@ class DriverConformance(
     Texts,
     Ages,
     Witnesses,
+    Verdicts,
     Abilities,
     Losses,
     Watching,

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from servicegroup import liveness
+from servicegroup.driver import Driver
+from servicegroup.liveness import Witness
 from servicegroup.model import State
 from servicegroup.testing.scene import GROUP, beat_on, join, seen, silence, state, states
 from servicegroup.testing.store import Store
@@ -187,6 +190,35 @@ class Witnesses:
         guardian.end(witness.instance_id, "died")
         assert not guardian.sightings(GROUP).witnessed
         assert state(store, guardian) is State.UNKNOWN
+
+
+class Verdicts:
+    """The promises of :meth:`servicegroup.driver.Driver.ages`."""
+
+    def test_a_look_for_verdicts_alone_says_the_same(self, store: Store) -> None:
+        driver, silent, ended = store.driver(), store.driver(), store.driver()
+        held = [join(driver, one) for one in ("up", "left", "removed", "taken", "withdrawn")]
+        join(silent, "silent"), join(ended, "ended"), join(driver, "elsewhere", "another group")
+        driver.leave(held[1:2])
+        silent.leave(held[2:3])
+        successor = join(silent, "taken")
+        withdrawn = held[4]._replace(withdrawn="ill", revision=1)
+        assert driver.update([withdrawn]) == []
+        self._agree(store, driver)
+        silent.end(ended.context.instance_id, "died")
+        self._agree(store, driver)
+        beat_on(store, {driver: [held[0], withdrawn]}, silence(store))
+        self._agree(store, driver)
+        silent.heartbeat(successor.instance_id, [successor])
+        self._agree(store, driver)
+        assert driver.ages("no such group") == driver.ages("no such group either")
+
+    def _agree(self, store: Store, driver: Driver) -> None:
+        look = driver.ages(GROUP)
+        assert not set(look.ages).intersection(one.member.member_id for one in look.others)
+        witness = Witness(driver=look.witnessed)
+        alone = liveness.states(look.ages, look.others, witness, store.settings.limits)
+        assert alone == states(store, driver)
 
 
 def since(store: Store, member_id: str = "m") -> float:
