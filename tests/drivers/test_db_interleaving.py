@@ -1,17 +1,19 @@
 """What happens between the requests of one heartbeat is not overlooked."""
 
 import contextlib
+from unittest import mock
 
 import pytest
 import sqlalchemy as sa
 
+from servicegroup.db.prepared import Kept
 from servicegroup.driver import Loss
 from servicegroup.testing.scene import join, seen, told
 
 
 @contextlib.contextmanager
 def after_request(number, act):
-    """Do *act* once, when the *number*-th request gives its connection back to the pool."""
+    """Do *act* once, when the *number*-th request gives its connection back."""
     state = {"requests": 0, "acted": False}
 
     def given_back(*_):
@@ -21,9 +23,14 @@ def after_request(number, act):
                 state["acted"] = True
                 act()
 
+    def given_back_by_a_beat(kept, connection, give=Kept.give):
+        give(kept, connection)
+        given_back()
+
     sa.event.listen(sa.Pool, "checkin", given_back)
     try:
-        yield state
+        with mock.patch.object(Kept, "give", given_back_by_a_beat):
+            yield state
     finally:
         sa.event.remove(sa.Pool, "checkin", given_back)
 
