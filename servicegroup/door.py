@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import TracebackType
 from typing import TypeVar
 
 from servicegroup.driver import Ages, Capability, Driver, Lost, Sightings
@@ -12,6 +12,31 @@ from servicegroup.exceptions import DriverUnavailable, NotSupported, ServiceGrou
 from servicegroup.model import EndKind, Member
 
 T = TypeVar("T")
+
+
+class _Translation:
+    """Turns what a driver's client library raises into our error. One object for all calls."""
+
+    def __init__(self, name: str, driver: Driver) -> None:
+        self._name = name
+        self._driver = driver
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None or isinstance(error, ServiceGroupError):
+            return
+        if isinstance(error, self._driver.client_errors):
+            words = str(error).strip() or type(error).__name__
+            raise DriverUnavailable(
+                f"the store of driver {self._name!r} did not answer: {words.splitlines()[0]}"
+            ) from error
 
 
 class Door:
@@ -26,6 +51,8 @@ class Door:
         self.driver = driver
         self._opening = threading.Lock()
         self._open = False
+        self._read_only = False
+        self._translated = _Translation(name, driver)
 
     @property
     def capabilities(self) -> Capability:
@@ -40,40 +67,40 @@ class Door:
 
     def start(self) -> None:
         """Open the client now rather than at first use."""
-        with self._translated():
+        with self._translated:
             self._started()
 
     def stop(self) -> None:
         """Close the client; the next call opens it again."""
         with self._opening:
             self._open = False
-        with self._translated():
+        with self._translated:
             self.driver.stop()
 
     def run(self, work: Callable[[], T]) -> T:
         """Open the client if need be, and do *work* that goes past the driver's own methods."""
-        with self._translated():
+        with self._translated:
             self._started()
             return work()
 
     def join(self, members: Sequence[Member]) -> list[Member]:
         """See :meth:`servicegroup.driver.Driver.join`."""
-        with self._translated():
+        with self._translated:
             return self._writable().join(members)
 
     def update(self, members: Sequence[Member]) -> list[Lost]:
         """See :meth:`servicegroup.driver.Driver.update`."""
-        with self._translated():
+        with self._translated:
             return self._writable().update(members)
 
     def heartbeat(self, instance_id: str, members: Sequence[Member]) -> list[Lost]:
         """See :meth:`servicegroup.driver.Driver.heartbeat`."""
-        with self._translated():
+        with self._translated:
             return self._writable().heartbeat(instance_id, members)
 
     def leave(self, members: Sequence[Member]) -> None:
         """See :meth:`servicegroup.driver.Driver.leave`."""
-        with self._translated():
+        with self._translated:
             self._writable().leave(members)
 
     def remove(self, group_id: str, member_id: str) -> bool:
@@ -86,7 +113,7 @@ class Door:
 
     def end(self, instance_id: str, reason: str) -> None:
         """See :meth:`servicegroup.driver.Driver.end`."""
-        with self._translated():
+        with self._translated:
             self._writable().end(instance_id, reason)
 
     def sightings(
@@ -98,26 +125,26 @@ class Door:
         attributes: bool = True,
     ) -> Sightings:
         """See :meth:`servicegroup.driver.Driver.sightings`."""
-        with self._translated():
+        with self._translated:
             return self._started().sightings(
                 group_id, member_ids, known=known, attributes=attributes
             )
 
     def ages(self, group_id: str) -> Ages:
         """See :meth:`servicegroup.driver.Driver.ages`."""
-        with self._translated():
+        with self._translated:
             return self._started().ages(group_id)
 
     def groups(self) -> list[str]:
         """See :meth:`servicegroup.driver.Driver.groups`."""
-        with self._translated():
+        with self._translated:
             return self._started().groups()
 
     def watch(
         self, group_id: str, changed: Callable[[Collection[str] | None], None]
     ) -> Callable[[], None]:
         """See :meth:`servicegroup.driver.Driver.watch`."""
-        with self._translated():
+        with self._translated:
             driver = self._started()
             if Capability.WATCH not in driver.capabilities:
                 raise NotSupported(f"driver {self.name!r} cannot call back; it is polled")
@@ -125,7 +152,7 @@ class Door:
 
     def _writable(self) -> Driver:
         driver = self._started()
-        if Capability.READ_ONLY in driver.capabilities:
+        if self._read_only:
             raise NotSupported(
                 f"driver {self.name!r} only reads: its members come from elsewhere and cannot "
                 f"join, beat or leave through it"
@@ -137,17 +164,6 @@ class Door:
             with self._opening:
                 if not self._open:
                     self.driver.start()
+                    self._read_only = Capability.READ_ONLY in self.driver.capabilities
                     self._open = True
         return self.driver
-
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except ServiceGroupError:
-            raise
-        except self.driver.client_errors as error:
-            words = str(error).strip() or type(error).__name__
-            raise DriverUnavailable(
-                f"the store of driver {self.name!r} did not answer: {words.splitlines()[0]}"
-            ) from error

@@ -49,12 +49,14 @@ class Beat:
         self._boot = sa.literal_column(dialect.boot, sa.String)
         limit = round(1_000_000 * settings.service_down_time)
         self._alive = sa.and_(_i.ended_at.is_(None), _i.beat_at >= self._now - limit)
-        self._renew = self._renewal().where(_i.generation == sa.bindparam("seen"), self._alive)
+        unmoved = _i.generation == sa.bindparam("seen")
+        self._renew = database.prepared_beat(self._continuation())
         self._renew_alive = self._renewal().where(self._alive)
         self._revive = self._renewal(revive=True)
+        self._renew_after = database.prepared_beat(self._revive.where(unmoved))
 
     def renewed(self, instance_id: str) -> bool:
-        """Beat; False if a look is due: the row is absent or not alive, or its generation moved.
+        """Beat; False if a look is due: the row is absent or its beat broken, or generation moved.
 
         A look is due once a ``service_down_time`` in any case: a database restored from a backup
         may lack members without anybody having raised the generation.
@@ -62,11 +64,7 @@ class Beat:
         seen = self._seen.get(instance_id)
         if seen is None or self._due(instance_id):
             return False
-        parameters = {"me": instance_id, "seen": seen}
-        rows = self._database.beat(
-            lambda connection: connection.execute(self._renew, parameters).rowcount
-        )
-        return bool(rows)
+        return bool(self._renew.count({"me": instance_id, "seen": seen}))
 
     def standing(self, instance_id: str) -> Standing | None:
         """Read the state of a row; ``None`` where it is absent."""
@@ -92,10 +90,7 @@ class Beat:
             )
             self._made.discard(instance_id)
             return
-        statement = self._revive.where(_i.generation == standing.generation)
-        rows = self._database.beat(
-            lambda connection: connection.execute(statement, {"me": instance_id}).rowcount
-        )
+        rows = self._renew_after.count({"me": instance_id, "seen": standing.generation})
         self._seen[instance_id] = standing.generation if rows and well else None
 
     def revive(self, connection: sa.Connection, instance_id: str, member: Member) -> None:
@@ -173,6 +168,19 @@ class Beat:
 
     def _holds_members(self) -> Any:
         return sa.exists().where(services.c.instance_id == _i.instance_id).correlate(instances)
+
+    def _continuation(self) -> sa.Update:
+        """Return the beat that only continues a steady run: all that most beats are."""
+        gap = sa.literal_column(str(round(self._settings.steady_gap * 1_000_000)), sa.BigInteger)
+        zero, one = (sa.literal_column(text, sa.BigInteger) for text in "01")
+        steady = sa.and_(
+            _i.instance_id == sa.bindparam("me"),
+            _i.generation == sa.bindparam("seen"),  # it moves also when an instance is ended
+            _i.boot_id == self._boot,
+            (self._now - _i.beat_at).between(zero, gap),
+        )
+        values = {"beat_at": self._now, "report_count": _i.report_count + one}
+        return sa.update(instances).where(steady).values(values)
 
     def _renewal(self, *, revive: bool = False) -> sa.Update:
         now = self._now

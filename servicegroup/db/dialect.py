@@ -42,6 +42,8 @@ class Dialect:
     boot: ClassVar[str] = "(SELECT servicegroup_boot())"
     locks_rows: ClassVar[bool] = False
     notifies: ClassVar[bool] = False
+    #: Whether the connection for beats may stay taken between them; not where forks wait for it.
+    keeps: ClassVar[bool] = False
     pool: ClassVar[type[QueuePool]] = ForkSafePool
 
     def __init__(self, settings: Settings) -> None:
@@ -87,6 +89,7 @@ class PostgreSQL(Dialect):
     wall = now
     boot = "''"
     locks_rows = True
+    keeps = True
     notifies = True
     pool = QueuePool
 
@@ -127,6 +130,7 @@ class MySQL(Dialect):
     wall = now
     boot = "''"
     locks_rows = True
+    keeps = True
     pool = QueuePool
 
     def connect_args(self, *, beats: bool) -> dict[str, Any]:  # noqa: ARG002

@@ -24,7 +24,7 @@ from servicegroup.config import DATABASE_GROUP, Settings
 from servicegroup.db import connection as db_connection
 from servicegroup.db import tables
 from servicegroup.db.dialect import Dialect, dialect
-from servicegroup.db.prepared import Prepared
+from servicegroup.db.prepared import Kept, Prepared
 from servicegroup.exceptions import ConfigurationError, DatabaseNotReady, DriverUnavailable
 
 T = TypeVar("T")
@@ -52,6 +52,7 @@ class Database:
         self._options = conf[DATABASE_GROUP]
         self._engine = self._create(beats=False)
         self._beats = self._create(beats=True)
+        self._kept = Kept(self._beats) if self.dialect.keeps else None
         self._repeat = oslo_db_api.wrap_db_retry(
             retry_on_deadlock=True,
             exception_checker=lambda error: isinstance(error, oslo_db_exception.DBDuplicateEntry),
@@ -79,7 +80,7 @@ class Database:
 
     def prepared_beat(self, statement: sa.Executable) -> Prepared:
         """Compile what runs on the connection that is kept for beats alone."""
-        return Prepared(self._beats, statement, self.dialect.timeout, self.beat)
+        return Prepared(self._beats, statement, self.dialect.timeout, self.beat, self._kept)
 
     def transaction(self, write: Callable[[sa.Connection], T]) -> T:
         """Run *write* as one transaction; again from its start if it lost against another one."""
@@ -98,6 +99,8 @@ class Database:
 
     def close(self) -> None:
         """Close all idle connections."""
+        if self._kept is not None:
+            self._kept.close()
         for engine in (self._engine, self._beats):
             engine.dispose()
 
