@@ -41,7 +41,11 @@ class Loss(enum.Enum):
 
 
 class Lost(NamedTuple):
-    """A member that needs attention; ``by`` is the newer life that superseded it, if known."""
+    """A member that needs attention.
+
+    ``by``: the newer life that superseded it, with its instance, incarnation, host name and process
+    id at least; ``None`` if it left meanwhile.
+    """
 
     member: Member
     loss: Loss
@@ -129,7 +133,8 @@ class Driver(abc.ABC):
 
         Each is bound to its ``instance_id`` with incarnation = stored + 1 (first: 1), a first
         beat, and ``started_at`` by the store's clock. An instance that held one of them before
-        finds it ``superseded`` at its next heartbeat.
+        finds it ``superseded`` at its next heartbeat. A life that left or was removed counts as
+        stored while evidence of it is kept, so that none can return over its successor.
 
         :returns: the members as stored, in the order given
         """
@@ -162,7 +167,8 @@ class Driver(abc.ABC):
         """End membership now. Idempotent; a member whose stored life is another one is untouched.
 
         Where the life belongs to a foreign instance (an operator's delete) evidence stays behind,
-        so that its owner finds it ``removed``, not ``missing``.
+        for twice ``settings.service_down_time`` at least, so that its owner finds it ``removed``,
+        not ``missing``.
         """
 
     @abc.abstractmethod
@@ -211,6 +217,9 @@ class Driver(abc.ABC):
         self, group_id: str, changed: Callable[[Collection[str] | None], None]
     ) -> Callable[[], None]:
         """Call ``changed(member_ids)`` when these may have changed, ``changed(None)`` for anything.
+
+        Members of an instance that beats again after its end or a silence change with that beat.
+        Falling silent is no change: when that happens is computed from the age.
 
         Needs ``Capability.WATCH``. Spurious calls are fine, missed ones are not: after a lost
         connection ``changed(None)``. It may be called from any thread and returns at once. Drivers

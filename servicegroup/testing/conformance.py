@@ -64,6 +64,8 @@ class DriverConformance(
     #: How many random walks, of how many steps each.
     walks: ClassVar[int] = 40
     steps: ClassVar[int] = 30
+    #: Whether a walk that fails is shrunk to a short one, which takes minutes on a slow store.
+    shrink: ClassVar[bool] = True
 
     @pytest.fixture
     def store(self) -> Iterator[Store]:
@@ -82,4 +84,4 @@ class DriverConformance(
     def test_a_random_walk(self, store: Store) -> None:
         if store.lose is None:
             pytest.skip("no way to make this store lose its contents was given (lose=)")
-        walk(store, walks=self.walks, steps=self.steps)
+        walk(store, walks=self.walks, steps=self.steps, shrink=self.shrink)

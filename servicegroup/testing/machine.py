@@ -6,7 +6,7 @@
 
     walk(store, walks=1000, steps=100)
 
-A walk that fails is shrunk to its shortest form and printed as a program. How random walks are is
+A walk that fails is shrunk to a short one and printed as a program. How random walks are is
 the profile of Hypothesis that is loaded (its own ``ci`` profile repeats the same ones).
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -259,17 +259,20 @@ class MembershipMachine(RuleBasedStateMachine):
                 del process.held[key]
 
 
-def walk(store: Store, *, walks: int, steps: int) -> None:
+def walk(store: Store, *, walks: int, steps: int, shrink: bool = True) -> None:
     """Take *walks* random walks of up to *steps* steps on *store*, which is emptied before each.
 
-    :raises AssertionError: store and model differ; the shortest walk that shows it is printed
+    :param shrink: look for a short walk that shows the difference: some minutes on a slow store
+    :raises AssertionError: store and model differ; the walk that shows it is printed
     """
 
     class Walk(MembershipMachine):
         def __init__(self) -> None:
             super().__init__(store)
 
+    phases = [Phase.explicit, Phase.reuse, Phase.generate]
     bounds = settings(
+        phases=[*phases, Phase.shrink] if shrink else phases,
         max_examples=walks,
         stateful_step_count=steps,
         deadline=None,

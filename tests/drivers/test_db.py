@@ -25,6 +25,8 @@ class OnMariaDB:
 
 
 class DbConformance(DriverConformance):
+    shrink = False  # within the time that one test may take
+
     @pytest.fixture
     def store(self, url):
         with DatabaseStore(url) as store:
