@@ -58,7 +58,7 @@ class Sightings(NamedTuple):
     ``witnessed``: whether some instance, of any group, was heard throughout the last
     ``service_down_time`` (True where the store needs no witness). It need only be right when a
     member's age exceeds the limit. ``clock``: the store's clock in seconds from any origin, if it
-    has one: by this a watch notices that the store's clock was stepped.
+    has one. Ages are what is judged; this is for whoever wants to compare clocks.
     """
 
     members: Sequence[Sighting]

@@ -42,10 +42,11 @@ class Membership:
 
     @property
     def alive(self) -> bool:
-        """Whether others can see this member alive, as far as this process can know.
+        """Whether others can hear this member's process, as far as that can know.
 
-        False a little before others may call it down, and for good once it left, was superseded
-        or was removed. A service that must not run twice fences itself by this.
+        False a little before they may call it down for its silence, and for good once it left, was
+        superseded or was removed. A service that must not run twice fences itself by this. It
+        speaks of contact, not of health: a failing ``health`` does not change it.
         """
         return not self.lost.is_set() and not self._ended and self._keeper.in_contact()
 
