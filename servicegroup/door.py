@@ -50,6 +50,8 @@ class Door:
         self.name = name
         self.driver = driver
         self._opening = threading.Lock()
+        self._tries = 0
+        self._refusal: Exception | None = None
         self._open = False
         self._read_only = False
         self._translated = _Translation(name, driver)
@@ -161,9 +163,22 @@ class Door:
 
     def _started(self) -> Driver:
         if not self._open:
+            tries = self._tries
             with self._opening:
                 if not self._open:
-                    self.driver.start()
-                    self._read_only = Capability.READ_ONLY in self.driver.capabilities
-                    self._open = True
+                    if self._refusal is not None and self._tries != tries:
+                        raise self._refusal  # of somebody else's try: one wait is enough
+                    self._try_to_start()
         return self.driver
+
+    def _try_to_start(self) -> None:
+        self._refusal = None
+        try:
+            self.driver.start()
+            self._read_only = Capability.READ_ONLY in self.driver.capabilities
+            self._open = True
+        except Exception as error:
+            self._refusal = error
+            raise
+        finally:
+            self._tries += 1
