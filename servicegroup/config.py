@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import socket
@@ -21,7 +22,12 @@ DATABASE_GROUP = "servicegroup_database"
 #: Records beside another driver beat this many times more slowly than the members.
 RECORD_INTERVALS = 3
 #: A record is silent after this many of its own intervals.
-RECORD_WINDOWS = 3
+RECORD_WINDOWS = 4
+#: The shortest window, in intervals, in which an outage can be told from a death: what an outage
+#: takes at most to be over for a member (OUTAGE_INTERVALS), and a regular beat with its jitter.
+LEAST_INTERVALS = 3.3
+#: Intervals by which a living member's last beat may be older than an outage is long.
+OUTAGE_INTERVALS = 2.1
 
 #: Seconds: without service records a crashed member is forgotten after a day; with them, never.
 FORGET_AFTER = 86400.0
@@ -56,8 +62,8 @@ OPTIONS: Sequence[cfg.Opt] = (
         default=60.0,
         min=0.02,
         help="Seconds without a beat after which a member is down; exactly that old is still up. "
-        "At least twice report_interval, so that one lost beat is no outage. Must be the same in "
-        "the processes that report and those that look.",
+        "At least 3.3 times report_interval, or an outage of the store could not be told from a "
+        "death. Must be the same in the processes that report and those that look.",
     ),
     cfg.BoolOpt(
         "use_records",
@@ -75,9 +81,9 @@ OPTIONS: Sequence[cfg.Opt] = (
     cfg.FloatOpt(
         "record_down_time",
         min=0.02,
-        sample_default="<3 record_intervals>",
+        sample_default="<4 record_intervals>",
         help="Seconds without a beat after which a record beside a driver other than db counts as "
-        "silent. At least twice record_interval.",
+        "silent. At least 3.3 times record_interval.",
     ),
     cfg.FloatOpt(
         "poll_interval",
@@ -136,10 +142,10 @@ class Settings:
         A store that was away must break every instance's beat before it can make a living member
         look silent. Such a member may have beaten last one interval before the outage; after it, a
         request that hangs has to run into its time-out and the next try comes within a quarter of
-        an interval: hence 2.1 intervals less than ``service_down_time`` (doc/decisions/0002).
+        an interval: hence 2.1 intervals less than ``service_down_time`` (doc/decisions/0002). At
+        least 1.2 intervals, which a regular beat keeps within.
         """
-        interval = self.report_interval
-        return max(self.service_down_time - 2.1 * interval, 1.2 * interval)
+        return self.service_down_time - OUTAGE_INTERVALS * self.report_interval
 
     @property
     def limits(self) -> Limits:
@@ -213,10 +219,12 @@ def _or(value: float | None, default: T) -> float | T:
 
 
 def _room(down_name: str, down: float, interval_name: str, interval: float) -> None:
-    if down < 2 * interval:
+    least = LEAST_INTERVALS * interval
+    if down < least and not math.isclose(down, least):
         raise ConfigurationError(
-            f"[{GROUP}] {down_name}={down:g} leaves no room for one lost beat at "
-            f"{interval_name}={interval:g}; use at least {2 * interval:g}"
+            f"[{GROUP}] {down_name}={down:g} leaves no room for lost beats at "
+            f"{interval_name}={interval:g}: a short outage of the store would look like deaths; "
+            f"use at least {least:g}"
         )
 
 

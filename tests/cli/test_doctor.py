@@ -50,7 +50,7 @@ def test_the_store_does_not_answer(cli, inside):
     ("options", "words"),
     [
         ({"driver": "etcd9"}, "driver='etcd9' is not installed"),
-        ({"service_down_time": 0.3}, "use at least 0.4"),
+        ({"service_down_time": 0.3}, "use at least 0.66"),
         ({"report_interval": "soon"}, "'soon'"),
     ],
 )
@@ -118,7 +118,7 @@ def test_the_operators_word_is_no_trouble(inside, service_group):
 
 
 def test_processes_that_beat_too_seldom(cli, inside):
-    cli.configure(report_interval=30, service_down_time=60)
+    cli.configure(report_interval=30, service_down_time=120)
     with ServiceGroup(cli.conf()) as rare:
         rare.join("g", "m")
         cli.configure()

@@ -18,29 +18,30 @@ def test_the_defaults_are_those_that_operators_know(conf):
     settings = config.settings(conf)
     assert settings.driver == "db"
     assert (settings.report_interval, settings.service_down_time) == (10.0, 60.0)
-    assert (settings.record_interval, settings.record_down_time) == (30.0, 90.0)
+    assert (settings.record_interval, settings.record_down_time) == (30.0, 120.0)
     assert settings.use_records
     assert settings.call_timeout < settings.report_interval
 
 
 def test_no_room_for_a_lost_beat_is_refused_with_the_remedy(conf):
     conf.set_override("report_interval", 30.0, config.GROUP)
-    conf.set_override("service_down_time", 59.0, config.GROUP)
-    with pytest.raises(exceptions.ConfigurationError, match="use at least 60") as caught:
+    conf.set_override("service_down_time", 98.0, config.GROUP)
+    with pytest.raises(exceptions.ConfigurationError, match="use at least 99") as caught:
         config.settings(conf)
-    assert "service_down_time=59" in str(caught.value)
+    assert "service_down_time=98" in str(caught.value)
     assert "report_interval=30" in str(caught.value)
 
 
-def test_exactly_room_for_one_lost_beat_is_enough(conf):
-    conf.set_override("report_interval", 30.0, config.GROUP)
-    assert config.settings(conf).service_down_time == 60.0
+def test_exactly_room_enough_is_enough(conf):
+    conf.set_override("report_interval", 0.7, config.GROUP)
+    conf.set_override("service_down_time", 2.31, config.GROUP)  # 3.3 * 0.7 is a little more
+    assert config.settings(conf).service_down_time == 2.31
 
 
 def test_records_have_a_window_of_their_own(conf):
     conf.set_override("record_interval", 100.0, config.GROUP)
-    assert config.settings(conf).record_down_time == 300.0
-    conf.set_override("record_down_time", 150.0, config.GROUP)
+    assert config.settings(conf).record_down_time == 400.0
+    conf.set_override("record_down_time", 300.0, config.GROUP)
     with pytest.raises(exceptions.ConfigurationError, match="record_down_time"):
         config.settings(conf)
 
@@ -86,8 +87,8 @@ def test_the_host_name_of_a_container_can_be_passed_in(conf, monkeypatch):
 def test_the_gap_that_counts_as_unbroken_leaves_room_for_the_way_back(conf):
     settings = config.settings(conf)
     assert settings.steady_gap == pytest.approx(60 - 21)
-    conf.set_override("service_down_time", 20.0, config.GROUP)
-    assert config.settings(conf).steady_gap > settings.report_interval
+    conf.set_override("service_down_time", 33.0, config.GROUP)
+    assert config.settings(conf).steady_gap == pytest.approx(1.2 * settings.report_interval)
 
 
 def test_an_unknown_driver_lists_what_is_installed():
