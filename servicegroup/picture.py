@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import collections
 import enum
-import heapq
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
@@ -42,8 +41,7 @@ class Picture:
         self._current: dict[str, Seen] = {}
         self._vanished: dict[str, float] = {}
         self._limit = limit
-        self._expiries: list[tuple[float, str]] = []  # a heap; one entry a member, maybe early
-        self._expiring: set[str] = set()
+        self._earliest = float("inf")  # nobody who is up expires before that; maybe too early
         self._told: dict[str, MemberStatus] = {}
         self._told_stale = False
         self._stale: str | None = None
@@ -59,6 +57,7 @@ class Picture:
 
     def replace(self, statuses: Iterable[MemberStatus], now: float) -> None:
         """Take in a look at the whole group, made at *now*."""
+        self._earliest = float("inf")
         seen = self.merge(statuses, now)
         self._missing(self._current.keys() - seen, now)
 
@@ -107,28 +106,18 @@ class Picture:
 
     def due(self, until: float) -> list[str]:
         """Members that will not be up any more at *until* unless they beat."""
-        due = []
-        while self._expiries and self.next_expiry() < until:
-            due.append(heapq.heappop(self._expiries)[1])
-        for member_id in due:
-            heapq.heappush(
-                self._expiries, (self._current[member_id].heard_at + self._limit, member_id)
-            )
-        return due
+        if self._earliest >= until:
+            return []
+        ages = {key: seen.heard_at for key, seen in self._current.items() if _expires(seen)}
+        self._earliest = min(ages.values(), default=float("inf")) + self._limit
+        return [key for key, heard_at in ages.items() if heard_at + self._limit < until]
 
     def next_expiry(self) -> float:
-        """When the first member that is up would go down without another beat."""
-        while self._expiries:
-            at, member_id = self._expiries[0]
-            seen = self._current.get(member_id)
-            if seen is None or not self.up[member_id]:
-                heapq.heappop(self._expiries)
-                self._expiring.discard(member_id)
-            elif seen.heard_at + self._limit > at:
-                heapq.heapreplace(self._expiries, (seen.heard_at + self._limit, member_id))
-            else:
-                return at
-        return float("inf")
+        """When the first member that is up would go down without another beat, or before that.
+
+        Too early where that one was heard or is gone meanwhile; exact after :meth:`due`.
+        """
+        return self._earliest
 
     def _put(self, status: MemberStatus, now: float) -> None:
         member_id, age = status.member_id, status.liveness.age
@@ -139,6 +128,8 @@ class Picture:
             verdict = before.status.liveness
             since = None if age is None else age - verdict.limit
             status = status._replace(liveness=verdict._replace(age=age, since=since))
+        if age is not None and heard_at + self._limit < self._earliest and status.is_up:
+            self._earliest = heard_at + self._limit
         if before is not None and not changed(before.status, status):
             self._current[member_id] = before._replace(heard_at=heard_at)
             return
@@ -147,9 +138,6 @@ class Picture:
         unsure = status.state is State.UNKNOWN
         self.up[member_id] = None if unsure else status.is_up
         (self.unsure.add if unsure else self.unsure.discard)(member_id)
-        if status.is_up and age is not None and member_id not in self._expiring:
-            self._expiring.add(member_id)
-            heapq.heappush(self._expiries, (heard_at + self._limit, member_id))
 
     def _remove(self, member_id: str) -> None:
         self._vanished.pop(member_id, None)
@@ -196,6 +184,11 @@ class Picture:
         age, since = now - seen.heard_at, liveness.since
         grown = None if since is None else since + age - liveness.age
         return seen.status._replace(liveness=liveness._replace(age=age, since=grown))
+
+
+def _expires(seen: Seen) -> bool:
+    verdict = seen.status.liveness
+    return verdict.age is not None and verdict.is_up
 
 
 def _same_silence(before: Seen, status: MemberStatus, heard_at: float) -> bool:
