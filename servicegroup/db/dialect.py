@@ -23,6 +23,8 @@ BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id")
 _SHORTEST_CONNECT = 2
 #: Any number that is ours alone: PostgreSQL's advisory locks are named by numbers.
 _MIGRATION_LOCK = 7308895158390256737
+#: ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR.
+_DENIED = (1044, 1142, 1143)
 
 
 class Dialect:
@@ -65,6 +67,13 @@ class Dialect:
             ("servicegroup_boot", lambda: boot),
         ):
             connection.create_function(name, 0, function)
+
+    def returned(self, connection: Any) -> None:
+        """Let go of what a connection of the client library need not keep while it is idle."""
+
+    def denied(self, error: Any) -> bool:  # noqa: ARG002 - files have no users
+        """Whether the client library's error says that its user lacks a right."""
+        return False
 
     def connector(self) -> Callable[..., Any] | None:
         """Return what opens a connection in place of the library's own function, if anything."""
@@ -110,6 +119,9 @@ class PostgreSQL(Dialect):
     def connected(self, connection: Any) -> None:
         pass
 
+    def denied(self, error: Any) -> bool:
+        return getattr(error, "sqlstate", None) == "42501"  # insufficient_privilege
+
     def connector(self) -> Callable[..., Any] | None:
         from servicegroup.db.patience import connector
 
@@ -147,6 +159,12 @@ class MySQL(Dialect):
         with connection.cursor() as cursor:
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             cursor.execute("SET SESSION sql_mode = 'TRADITIONAL'")
+
+    def returned(self, connection: Any) -> None:
+        connection._result = None  # PyMySQL keeps all rows of the last look until the next one
+
+    def denied(self, error: Any) -> bool:
+        return isinstance(error, Exception) and error.args[0] in _DENIED
 
     def text(self, identifier: sa.Column[str]) -> sa.ColumnElement[str]:
         return sa.cast(identifier, mysql.CHAR(charset="utf8mb4"))

@@ -182,6 +182,15 @@ class Database:
             # The pool dropped its stale connections with this error.
             with engine.connect() as connection:
                 return work(connection)
+        except (oslo_db_exception.DBError, sa.exc.DBAPIError) as error:
+            inner = getattr(error, "inner_exception", error)
+            if not self.dialect.denied(getattr(inner, "orig", None)):
+                raise
+            raise DatabaseNotReady(
+                f"{db_connection.OPTION} {self.place} refuses its user a right: "
+                f"{first_line(error)}; grant SELECT, INSERT, UPDATE and DELETE on all tables, and "
+                f"what 'servicegroup db upgrade' needs to whoever runs that"
+            ) from error
 
     @contextlib.contextmanager
     def _begun(self, connection: sa.Connection) -> Iterator[None]:
@@ -228,6 +237,11 @@ class Database:
         @event.listens_for(engine, "connect")
         def connected(connection: Any, record: Any) -> None:  # noqa: ARG001
             self.dialect.connected(connection)
+
+        @event.listens_for(engine, "checkin")
+        def returned(connection: Any, record: Any) -> None:  # noqa: ARG001
+            if connection is not None:
+                self.dialect.returned(connection)
 
         exc_filters.register_engine(engine)
         return engine

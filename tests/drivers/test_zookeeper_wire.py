@@ -9,6 +9,7 @@ from kazoo.exceptions import NoAuthError, UnimplementedError
 from kazoo.security import make_digest_acl
 from servers.zookeeper_proxy import Proxy
 
+from servicegroup import config
 from servicegroup.door import Door
 from servicegroup.driver import Capability
 from servicegroup.drivers.zookeeper.wire import AddWatch, MultiRead, contents, node, nodes
@@ -104,7 +105,8 @@ class TestOnAnOlderServer:
             yield old
 
     def test_members_are_read_one_by_one(self, old, zookeeper):
-        with Store("zookeeper", options(old.address)) as store:
+        patient = {"driver": "zookeeper", "report_interval": 10.0, "service_down_time": 60.0}
+        with Store("zookeeper", {**options(old.address), config.GROUP: patient}) as store:
             driver = store.driver()
             held = driver.join([member(driver, f"m{n}") for n in range(700)])
             assert {key: one.member for key, one in seen(driver).items()} == {

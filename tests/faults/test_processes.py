@@ -1,5 +1,7 @@
 """Members as real processes: killed, stopped beyond their limit, and by wall clocks that lie."""
 
+import contextlib
+import sqlite3
 import time
 
 import faketime
@@ -103,7 +105,7 @@ def test_what_befell_a_stopped_process_it_learns_when_it_wakes(url, observer, da
     for member_id in ("superseded", "left", "deleted", "kept"):
         stopped.join("g", member_id)
     newer.ready()
-    stopped.pause()
+    _pause_outside_a_write(stopped, url)
     _take_away(observer, newer)
     stopped.resume()
     _learns(stopped, newer)
@@ -116,7 +118,7 @@ def test_it_learns_so_when_even_its_row_was_swept(url, observer, daemon, make, e
     for member_id in ("superseded", "left", "deleted"):
         instance_id, *_ = stopped.join("g", member_id)
     newer.ready()
-    stopped.pause()
+    _pause_outside_a_write(stopped, url)
     _take_away(observer, newer)
     assert instance_id in instance_ids(url)
 
@@ -131,6 +133,26 @@ def test_it_learns_so_when_even_its_row_was_swept(url, observer, daemon, make, e
     stopped.resume()
     _learns(stopped, newer)
     _stays_so(observer, newer, stopped, eventually)
+
+
+def _pause_outside_a_write(process, url):
+    """Stop it where it does not hold SQLite's one write lock, which would stop all others too."""
+    database = sa.make_url(url)
+    process.pause()
+    while database.get_backend_name() == "sqlite" and _locked(database.database):
+        process.resume()
+        time.sleep(INTERVAL / 10)
+        process.pause()
+
+
+def _locked(path):
+    with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        connection.execute("ROLLBACK")
+        return False
 
 
 def _take_away(observer, newer):

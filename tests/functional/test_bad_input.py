@@ -37,6 +37,21 @@ CALLS = {
     "watch": lambda group: group.watch("g").close(),
 }
 
+#: How a user "reader" is made who may only read: by the administrator, by the tables' owner.
+READERS = {
+    "postgresql": (
+        [f"CREATE ROLE reader LOGIN PASSWORD '{SECRET}'"],
+        ["GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader"],
+    ),
+    "mariadb": (
+        [
+            f"CREATE USER reader@127.0.0.1 IDENTIFIED BY '{SECRET}'",
+            "GRANT SELECT ON {database}.* TO reader@127.0.0.1",
+        ],
+        [],
+    ),
+}
+
 
 def chain(error):
     """Everything that is shown with an error."""
@@ -184,6 +199,28 @@ def _is_wrong_password(told):
     assert told.startswith(OPTION)
     assert "servicegroup:***@" in told
     assert "denied" in told or "authentication failed" in told
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(one, marks=pytest.mark.server(one)) for one in READERS]
+)
+def test_a_user_who_may_only_read(kind, request, refused):
+    server = request.getfixturevalue(kind)
+    url = sa.make_url(migrated(server.create_database()))
+    as_admin, as_owner = READERS[kind]
+    server.execute(*(one.format(database=url.database) for one in as_admin))
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in as_owner:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    reader = url.set(username="reader", password=SECRET).render_as_string(hide_password=False)
+    with contextlib.closing(service_group(reader)) as group:
+        assert group.get_members("g") == []
+    [told] = refused(reader, DatabaseNotReady, {"join": CALLS["join"]})
+    assert told.startswith(f"{OPTION} ")
+    assert "denied" in told
+    assert "grant SELECT, INSERT, UPDATE and DELETE" in told
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
