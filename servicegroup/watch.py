@@ -54,6 +54,8 @@ class Watch:
         self._picture = Picture(group_id, settings.service_down_time)
         self._up = self._picture.up
         self._fresh_until = float("-inf")
+        self._view_until = float("-inf")  # fresh so long by the last look, if the thread lives on
+        self._awake_at = boottime()
         self._lock = threading.Condition()
         self._ready = False
         self._closed = False
@@ -160,7 +162,7 @@ class Watch:
         """
         with self._lock:
             already, self._closed = self._closed, True
-            self._fresh_until = float("-inf")
+            self._doubt(float("-inf"))
             self._lock.notify_all()
         if not already:
             unwatch, self._unwatch = self._unwatch, None
@@ -175,7 +177,7 @@ class Watch:
         """Be closed without a word: the thread lives in the parent of a fork."""
         self._lock = threading.Condition()
         self._closed = True
-        self._fresh_until = float("-inf")
+        self._doubt(float("-inf"))
 
     # -- the thread ---------------------------------------------------------------------------
 
@@ -210,10 +212,27 @@ class Watch:
                 until = min(until, boottime() + self._soon)
             until = max(until, boottime() + 0.001)
             while not self._closed and self._asked is not None and not self._asked:
-                left = until - boottime()
-                if left <= 0:
+                now = boottime()
+                if now >= until:
                     return
-                self._lock.wait(left)
+                self._awake(now)
+                self._lock.wait(min(until - now, self._trouble / 4))
+
+    def _awake(self, now: float) -> None:
+        """Vouch for the view a while longer; after a pause of this process only a new look can.
+
+        Whoever was stopped, starved or suspended may have missed what a native watch told.
+        """
+        if now - self._awake_at > self._trouble:
+            self._doubt(now)
+            self._asked = None
+        else:
+            self._fresh_until = min(self._view_until, now + self._trouble)
+        self._awake_at = now
+
+    def _doubt(self, until: float) -> None:
+        """Let the view be fresh no longer than *until*, unless a look says otherwise."""
+        self._view_until = self._fresh_until = min(self._fresh_until, until)
 
     def _changed(self, member_ids: Collection[str] | None) -> None:
         """Take a driver's hint; called from any thread, returns at once."""
@@ -229,6 +248,7 @@ class Watch:
             self._unwatch = self._door.watch(self.group_id, self._changed)
         now = boottime()
         with self._lock:
+            self._awake(now)
             asked, self._asked = self._asked, set()
             if asked is not None and self._ready and now < self._full_at + self._timer:
                 asked.update(self._picture.due(now + self._settings.poll_interval))
@@ -271,7 +291,9 @@ class Watch:
             self._failing_since = None
             self._picture.mark_contact(None)
             if not self._closed:
-                self._fresh_until = now + self._patience()
+                self._view_until = now + self._patience()
+                self._fresh_until = min(self._view_until, now + self._trouble)
+                self._awake_at = now  # a pause since then was one during the look
             unsure = bool(self._picture.unsure)
             self._lock.notify_all()
         if unsure:
@@ -280,7 +302,7 @@ class Watch:
     def _late(self) -> None:
         """Tell that the view is not fresh any more, while the look is still waited for."""
         with self._lock:
-            self._fresh_until = min(self._fresh_until, boottime())
+            self._doubt(boottime())
             self._picture.mark_contact("no answer yet")
             self._lock.notify_all()
 
@@ -295,7 +317,7 @@ class Watch:
             self._unusable = error if isinstance(error, ConfigurationError) else None
             if self._failing_since is None:
                 self._failing_since = now
-            self._fresh_until = min(self._fresh_until, self._failing_since + self._trouble)
+            self._doubt(self._failing_since + self._trouble)
             if now > self._fresh_until:
                 self._picture.mark_contact(str(error))
             self._lock.notify_all()

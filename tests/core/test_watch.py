@@ -121,6 +121,23 @@ def test_a_hanging_store_makes_the_view_stale_too(make, store, watch_kind):
         events_until(watch, EventType.FRESH)
 
 
+def test_a_paused_watch_answers_only_after_a_new_look(make, watch_kind, eventually):
+    one = make()
+    one.join("g", "a")
+    with one.watch("g") as watch:
+        eventually(lambda: watch.is_up("a", unknown=False))
+        looked = watch._full_at
+        with watch._lock:  # its thread stands still, as that of a stopped or starved process does
+            eventually(lambda: not watch.fresh)
+            with pytest.raises(LivenessUnknown, match="the view is"):
+                watch.is_up("a")
+            missed, watch._changed = watch._changed, lambda _: None  # and nobody wakes it
+        eventually(lambda: watch.fresh)
+        assert watch._full_at > looked
+        watch._changed = missed
+        eventually(lambda: watch.is_up("a", unknown=False))
+
+
 def test_a_watch_may_begin_before_its_store(make, store, watch_kind):
     one = make()
     store.unavailable = True
