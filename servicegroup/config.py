@@ -248,4 +248,4 @@ def register_database(conf: cfg.ConfigOpts) -> None:
 def _connection(conf: cfg.ConfigOpts) -> str | None:
     register_database(conf)
     connection: str | None = conf[DATABASE_GROUP].connection
-    return connection
+    return connection or None  # as empty as left out
