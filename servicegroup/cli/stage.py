@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
 
 from oslo_config import cfg
 
@@ -91,12 +90,7 @@ class Stage:
         """Return what the processes wrote to their standard error."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with _undisturbed():
             for process in self._processes:
                 with contextlib.suppress(ProcessLookupError):
