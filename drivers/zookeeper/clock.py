@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 
 from kazoo.exceptions import NoNodeError
 
+from servicegroup.clock import boottime
 from servicegroup.exceptions import ConfigurationError
 
 from .client import CLIENT_ERRORS
@@ -19,11 +19,6 @@ LOG = logging.getLogger(__name__)
 #: Seconds for which our own clock is trusted to run at the server's pace. Only times that are shown
 #: depend on it, never a verdict.
 LEARNED_FOR = 600.0
-
-
-def elapsed() -> float:
-    """Seconds by a clock that runs on while the machine sleeps and that nobody can set."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class ServerClock:
@@ -42,20 +37,20 @@ class ServerClock:
         :raises kazoo.exceptions.NoNodeError: our nodes were not made yet
         """
         with self._lock:
-            ours = elapsed()
+            ours = boottime()
             if self._learned is None or ours - self._learned[1] > LEARNED_FOR:
                 stat = self._session.request(self._session.write(self._paths.clock))
-                self._learned = (stat.mtime / 1000.0, elapsed())
+                self._learned = (stat.mtime / 1000.0, boottime())
             then, at = self._learned
-            return then + elapsed() - at
+            return then + boottime() - at
 
     def known(self) -> float | None:
         """Return the server's time, or ``None`` where it cannot be learned: we may only read."""
-        if self._learned is None and elapsed() - self._refused < LEARNED_FOR:
+        if self._learned is None and boottime() - self._refused < LEARNED_FOR:
             return None
         try:
             return self.now()
         except (ConfigurationError, NoNodeError, *CLIENT_ERRORS) as error:
             LOG.debug("the server's clock is not known: %s", error)
-            self._refused = elapsed()
+            self._refused = boottime()
             return None

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from kazoo.exceptions import NoNodeError
 
+from servicegroup.clock import boottime
 from servicegroup.driver import Loss, Lost
 from servicegroup.model import Member
 
@@ -30,7 +31,7 @@ from .changes import (
     life_of,
 )
 from .client import CLIENT_ERRORS
-from .clock import ServerClock, elapsed
+from .clock import ServerClock
 from .layout import Note, Paths, Stored
 from .session import Session
 from .sweep import Sweep
@@ -79,7 +80,7 @@ class Members:
 
     def join(self, members: Sequence[Member]) -> list[Member]:
         """See :meth:`servicegroup.driver.Driver.join`."""
-        self._beaten_at = elapsed()
+        self._beaten_at = boottime()
         joined: list[Member] = []
         for batch in batches(members):
             joined += self._changes.again(functools.partial(self._join, batch), batch)
@@ -89,7 +90,7 @@ class Members:
 
     def update(self, members: Sequence[Member]) -> list[Lost]:
         """See :meth:`servicegroup.driver.Driver.update`."""
-        self._beaten_at = elapsed()
+        self._beaten_at = boottime()
         lost: list[Lost] = []
         for batch in batches(members):
             lost += self._changes.again(functools.partial(self._update, batch), batch)
@@ -111,14 +112,14 @@ class Members:
         made it anew, after every write of our own, and once in a while: a server that was restored
         from a backup may know our session and not our members.
         """
-        self._beaten_at = elapsed()
+        self._beaten_at = boottime()
         writes = self._writes
         own = self._changes.again(self._alive, members)
         stat = own.stat
         token = (stat.ephemeralOwner, stat.mzxid, writes)
         beaten = self._beaten
-        if beaten.token != token or elapsed() - beaten.at > self._limit:
-            beaten = self._beaten = Beaten(token, elapsed(), set())
+        if beaten.token != token or boottime() - beaten.at > self._limit:
+            beaten = self._beaten = Beaten(token, boottime(), set())
         doubtful = [one for one in members if (*key_of(one), one.incarnation) not in beaten.well]
         return self._look(doubtful, beaten, stat.ctime / 1000.0) if doubtful else []
 
@@ -255,7 +256,7 @@ class Members:
 
         The session alone would keep members up whose process has stopped to beat.
         """
-        beaten_at, now = self._beaten_at, elapsed()
+        beaten_at, now = self._beaten_at, boottime()
         if beaten_at is None or now - beaten_at <= self._limit or now < self._take_back_at:
             return
         self._take_back_at = now + TAKE_BACK

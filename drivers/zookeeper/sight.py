@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from servicegroup.clock import boottime
 from servicegroup.driver import Sightings
 from servicegroup.model import Ending, EndKind, Member, Sighting
 
 from . import layout
 from .client import CLIENT_ERRORS
-from .clock import ServerClock, elapsed
+from .clock import ServerClock
 from .layout import Life, Note, Paths, Stored
 from .session import Session
 
@@ -178,7 +179,7 @@ class Sight:
 
     def _note(self, instance_id: str) -> None:
         """Note that an instance is gone, so that others know since when; nobody waits for it."""
-        now = elapsed()
+        now = boottime()
         if now - self._noted.get(instance_id, float("-inf")) < NOTE_AGAIN:
             return
         if len(self._noted) > MOST_HINTS:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from servicegroup.clock import boottime
 from servicegroup.config import Settings
 from servicegroup.db.engine import Database
 from servicegroup.db.notices import Notices
@@ -81,7 +81,7 @@ class Beat:
         :param well: the look found all *members* in place; else the next beat looks again, until
             they are stored or given up
         """
-        self._looked[instance_id] = _now()
+        self._looked[instance_id] = boottime()
         self._seen[instance_id] = None
         if standing is None or not standing.alive:
             member = members[0] if members else self._nobody
@@ -133,7 +133,7 @@ class Beat:
             if instance_id in self._made:
                 self._made.discard(instance_id)
                 self._seen[instance_id] = _FIRST_GENERATION if first else None
-                self._looked[instance_id] = _now()
+                self._looked[instance_id] = boottime()
             elif first:
                 self._seen[instance_id] = None
 
@@ -146,9 +146,9 @@ class Beat:
 
     def sweep(self) -> None:
         """Remove, now and then, silent instances without members, and old tombstones."""
-        if _now() - self._swept < SWEEP_EVERY:
+        if boottime() - self._swept < SWEEP_EVERY:
             return
-        self._swept = _now()
+        self._swept = boottime()
         silent = round(2_000_000 * self._settings.service_down_time)
         old = round(1_000_000 * BURIED_FOR)
         forgotten = sa.delete(instances).where(
@@ -164,7 +164,7 @@ class Beat:
 
     def _due(self, instance_id: str) -> bool:
         looked = self._looked.get(instance_id, float("-inf"))
-        return _now() - looked > self._settings.service_down_time
+        return boottime() - looked > self._settings.service_down_time
 
     def _holds_members(self) -> Any:
         return sa.exists().where(services.c.instance_id == _i.instance_id).correlate(instances)
@@ -201,8 +201,3 @@ class Beat:
             values += [(_i.ended_at, None), (_i.ended_reason, None)]
         mine = _i.instance_id == sa.bindparam("me")
         return sa.update(instances).where(mine).ordered_values(*values)
-
-
-def _now() -> float:
-    """Seconds by a clock that runs on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
