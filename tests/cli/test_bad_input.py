@@ -23,7 +23,7 @@ def complaint(done, status):
         ({"driver": "etcd9"}, ["[servicegroup] driver='etcd9'", "installed are", "db"]),
         ({"report_interval": "soon"}, ["report_interval", "'soon'", "servicegroup.conf"]),
         ({"report_interval": "-1"}, ["report_interval", "greater than or equal to 0.01"]),
-        ({"service_down_time": 15}, ["service_down_time=15", "at least 33"]),
+        ({"report_interval": 9, "service_down_time": 15}, ["service_down_time=15", "least 29.7"]),
         ({"use_records": "false"}, ["use_records=false", "driver=db"]),
         ({"host": "x" * 256}, ["[servicegroup] host", "at most 255"]),
         ({"database": "oracle://u:secret@h/d"}, ["connection", "'oracle'", "use one of sqlite"]),
