@@ -14,6 +14,7 @@ from servicegroup.db.engine import CLIENT_ERRORS
 from servicegroup.db.records import Records
 from servicegroup.exceptions import NotSupported
 from servicegroup.model import Member
+from servicegroup.will import LastWill
 
 if TYPE_CHECKING:  # it needs PostgreSQL's client library
     from servicegroup.db.listen import Listener
@@ -58,7 +59,10 @@ class DbDriver(driver.Driver):
         self.records.membership.leave(members)
 
     def end(self, instance_id: str, reason: str) -> None:
-        self.records.membership.end(instance_id, reason)
+        self.records.ends.end(instance_id, reason)
+
+    def last_will(self, reason: str) -> LastWill:
+        return self.records.ends.last_will(self.context.instance_id, reason)
 
     def sightings(
         self,

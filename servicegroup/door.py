@@ -10,6 +10,7 @@ from typing import TypeVar
 from servicegroup.driver import Ages, Capability, Driver, Lost, Sightings
 from servicegroup.exceptions import DriverUnavailable, NotSupported, ServiceGroupError
 from servicegroup.model import EndKind, Member
+from servicegroup.will import LastWill
 
 T = TypeVar("T")
 
@@ -117,6 +118,10 @@ class Door:
         """See :meth:`servicegroup.driver.Driver.end`."""
         with self._translated:
             self._writable().end(instance_id, reason)
+
+    def last_will(self, reason: str) -> LastWill | None:
+        """See :meth:`servicegroup.driver.Driver.last_will`. Does not open the client."""
+        return self.driver.last_will(reason)
 
     def sightings(
         self,

@@ -16,6 +16,7 @@ from oslo_config import cfg
 
 from servicegroup.config import Settings
 from servicegroup.model import Member, Sighting
+from servicegroup.will import LastWill
 
 
 class Capability(enum.Flag):
@@ -178,6 +179,18 @@ class Driver(abc.ABC):
         Fenced: a member that meanwhile belongs to another instance is untouched. Idempotent. Needs
         no live client of that instance: the guardian calls it for a process that died.
         """
+
+    def last_will(self, reason: str) -> LastWill | None:  # noqa: ARG002
+        """Say how the guardian can do what ``end`` does to this driver's own instance.
+
+        ``None``, the default: it cannot, and no guardian is started for this driver. Called before
+        ``start``, too; talks to nobody. The function that is named stands in a module that imports
+        only the client library, neither this class nor oslo.config, and so do the packages that it
+        is in: they stay in memory beside every daemon. Each of its waits is bounded.
+
+        :param reason: what members are to be down with
+        """
+        return None
 
     @abc.abstractmethod
     def sightings(

@@ -17,6 +17,7 @@ from servicegroup.config import Settings
 from servicegroup.driver import Loss, Lost
 from servicegroup.exceptions import DriverUnavailable, ServiceGroupError
 from servicegroup.forget import Forgetter
+from servicegroup.guardian.handle import Guardian
 from servicegroup.health import HealthCheck
 from servicegroup.membership import Health, Membership, OnLost
 from servicegroup.model import Member, check_attributes
@@ -33,8 +34,15 @@ MARGIN = 0.1
 class Heart:
     """All memberships of one process. *reports*: the judged store first, then any others."""
 
-    def __init__(self, settings: Settings, reports: Sequence[Report], observer: Observer) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reports: Sequence[Report],
+        observer: Observer,
+        guardian: Guardian | None = None,
+    ) -> None:
         self._settings = settings
+        self._guardian = guardian
         self._reports = reports
         self._judged = reports[0]
         self._forgetter: Forgetter | None = None
@@ -75,8 +83,12 @@ class Heart:
         self._memberships[key] = membership
         for report in self._reports:
             report.want(member, changed=False)
+        if self._guardian is not None:
+            self._guardian.start(boottime())
         if wait:
             self._store(membership, key)
+            if self._guardian is not None:
+                self._guardian.wait()
         if health is not None:
             interval = self._settings.report_interval
             self._checks[key] = HealthCheck(key[1], health, interval, self._rouse)
@@ -132,6 +144,7 @@ class Heart:
             self._stopped = True
             self._wake.notify_all()
         left = list(self._memberships.values())
+        clean = True
         for check in self._checks.values():
             check.close()
         for membership in left:
@@ -142,6 +155,7 @@ class Heart:
                 if report.busy:
                     report.flush(max(0.05, until - boottime()))
             except ServiceGroupError as error:
+                clean = False
                 if left:
                     LOG.warning(
                         "could not leave with %d members: %s; they go down by their age",
@@ -149,8 +163,11 @@ class Heart:
                         error,
                     )
             except Exception:
+                clean = False
                 LOG.exception("leaving failed")
             report.close()
+        if self._guardian is not None:
+            self._guardian.dismiss(clean=clean)
         self._tell.close()
         if self._forgetter is not None:
             self._forgetter.close()
@@ -194,6 +211,8 @@ class Heart:
     def step(self, now: float) -> float:
         """Do what is due at *now*; returns when to come back."""
         until = float("inf")
+        if self._guardian is not None and self._memberships:
+            self._guardian.step(now)
         for report in self._reports:
             lost, again = report.step(now)
             for one in lost:

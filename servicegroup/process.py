@@ -15,11 +15,13 @@ from servicegroup.bystander import Bystander
 from servicegroup.clock import boottime
 from servicegroup.door import Door
 from servicegroup.driver import Capability, Context, Driver
-from servicegroup.exceptions import ServiceGroupError
+from servicegroup.exceptions import NotSupported, ServiceGroupError
+from servicegroup.guardian.handle import REASON, Guardian
 from servicegroup.heart import Heart
 from servicegroup.observer import Observer
 from servicegroup.report import Report
 from servicegroup.watch import Watch
+from servicegroup.will import LastWill
 
 LOG = logging.getLogger(__name__)
 
@@ -43,13 +45,23 @@ class Process:
             self.records = Door("db", _records_driver(conf)(context))
             reports.append(self._report(self.records, settings, settings.record_interval))
         self.observer = Observer(self.door, self.records, settings.limits)
-        self.heart = Heart(settings, reports, self.observer)
+        guardian = None
+        if settings.guardian and Capability.READ_ONLY not in self.door.capabilities:
+            guardian = Guardian(self._last_wills, settings.service_down_time)
+        self.heart = Heart(settings, reports, self.observer, guardian)
         interval = min(settings.poll_interval, settings.report_interval)
         self.bystander = Bystander(self.door, interval, lambda: self.heart.beats)
         self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
 
     def _report(self, door: Door, settings: config.Settings, interval: float) -> Report:
         return Report(door, self.instance_id, interval, settings.call_timeout, boottime)
+
+    def _last_wills(self) -> list[LastWill]:
+        wills = [door.last_will(REASON) for door in self.doors()]
+        offered = [will for will in wills if will is not None]
+        if not offered:
+            raise NotSupported(f"driver {self.door.name!r} offers no last will")
+        return offered
 
     def doors(self) -> list[Door]:
         """All stores that this process talks to."""

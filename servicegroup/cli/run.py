@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from servicegroup import config
 from servicegroup.cli import child
 from servicegroup.cli.command import Command, UsageError
 from servicegroup.exceptions import DriverUnavailable
@@ -70,6 +71,7 @@ class Run(Command):
         obstacle = child.obstacle(parsed_args.command[0])
         if obstacle is not None:
             return self._cannot(*obstacle)
+        self.conf.set_default("guardian", True, config.GROUP)  # of ourselves: we wait for the child
         signals = child.Signals()
         try:
             return self._run(parsed_args, signals)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import pathlib
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
@@ -14,10 +12,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import QueuePool
 
 from servicegroup.config import Settings
+from servicegroup.db import boot_clock
 from servicegroup.db.forks import ForkSafePool
 from servicegroup.exceptions import DriverUnavailable
-
-BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id")
 
 #: Seconds: the shortest connect time-out that libpq takes.
 _SHORTEST_CONNECT = 2
@@ -60,13 +57,7 @@ class Dialect:
         connection.isolation_level = None  # no BEGIN behind our back
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        boot = _boot_id()
-        for name, function in (
-            ("servicegroup_now", _boottime),
-            ("servicegroup_wall", _walltime),
-            ("servicegroup_boot", lambda: boot),
-        ):
-            connection.create_function(name, 0, function)
+        boot_clock.install(connection)
 
     def returned(self, connection: Any) -> None:
         """Let go of what a connection of the client library need not keep while it is idle."""
@@ -186,15 +177,3 @@ def dialect(url: URL, settings: Settings) -> Dialect:
     family = url.get_backend_name()
     kinds = {"postgresql": PostgreSQL, "mysql": MySQL, "mariadb": MySQL}
     return kinds.get(family, Dialect)(settings)
-
-
-def _boottime() -> int:
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
-
-
-def _walltime() -> int:
-    return time.time_ns() // 1000
-
-
-def _boot_id() -> str:
-    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""

@@ -92,6 +92,26 @@ class Database:
         result: T = self._repeat(self._run)(self._engine, whole)
         return result
 
+    def connecting(self) -> tuple[list[Any], dict[str, Any]]:
+        """Return what a connection's function of the client library is called with: plain values.
+
+        They hold the password.
+        """
+        positional, named = self._engine.dialect.create_connect_args(self._engine.url)
+        named = {**named, **self.dialect.connect_args(beats=False)}
+        named.pop("context", None)  # psycopg's types, as SQLAlchemy wants them
+        return list(positional), named
+
+    def plain(
+        self, statement: sa.Executable, **parameters: str
+    ) -> tuple[str, dict[str, Any] | list[Any]]:
+        """Return the text of *statement* and its parameters, as the client library takes them."""
+        compiled: Any = statement.compile(self._engine)  # type: ignore[attr-defined]
+        values = {**compiled.params, **parameters}
+        if compiled.positional:
+            return compiled.string, [values[name] for name in compiled.positiontup]
+        return compiled.string, values
+
     def abandon(self) -> None:
         """Forget all connections without a word on the wire; the next call opens new ones."""
         for engine in (self._engine, self._beats):

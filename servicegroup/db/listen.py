@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 
 import psycopg
 
-from servicegroup.db import notices
+from servicegroup.db import payload
 from servicegroup.db.engine import Database
 
 LOG = logging.getLogger(__name__)
@@ -62,14 +62,14 @@ class Listener:
         while not stopped.is_set():
             try:
                 with self._connect() as connection:
-                    connection.execute(f"LISTEN {notices.CHANNEL}")
+                    connection.execute(f"LISTEN {payload.CHANNEL}")
                     if not connected:
                         LOG.info("PostgreSQL reports changes again")
                         connected = True
                     self._tell(None, None)  # whatever was missed
                     while not stopped.is_set():
                         for notice in connection.notifies(timeout=_STEP):
-                            self._tell(*notices.read(notice.payload))
+                            self._tell(*payload.unpacked(notice.payload))
             except psycopg.Error as error:
                 if connected:
                     LOG.warning("PostgreSQL does not report changes, polling: %s", error)

@@ -1,4 +1,4 @@
-"""Writing members: join, update, heartbeat, leave, end. Every change is one transaction.
+"""Writing members: join, update, heartbeat, leave. Every change is one transaction.
 
 Locks are taken in one order everywhere: rows of ``services`` by group and member id, then rows of
 ``instances`` by id. What still deadlocks is repeated by :meth:`Database.transaction`.
@@ -125,23 +125,6 @@ class Membership:
         owners = {row.instance_id for row in rows if row.instance_id is not None}
         self._raise(connection, owners - {self._instance_id})
         self.beat.dropped(connection, owners & {self._instance_id})
-
-    def end(self, instance_id: str, reason: str) -> None:
-        """See :meth:`servicegroup.driver.Driver.end`."""
-        statement = (
-            sa.update(instances)
-            .where(_i.instance_id == instance_id, _i.ended_at.is_(None))
-            .values(ended_at=self._now, ended_reason=reason, generation=_i.generation + 1)
-        )
-
-        def write(connection: sa.Connection) -> None:
-            if connection.execute(statement).rowcount:
-                keys = connection.execute(
-                    sa.select(_s.group_id, _s.member_id).where(_s.instance_id == instance_id)
-                )
-                self._notices.members(connection, [(row[0], row[1]) for row in keys])
-
-        self._database.transaction(write)
 
     def locked_row(self, connection: sa.Connection, group_id: str, member_id: str) -> Any | None:
         """Lock one row within a transaction and return it, or ``None`` where there is none."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 
+from servicegroup.db import payload
 from servicegroup.db.dialect import Dialect
 
-CHANNEL = "servicegroup"
-#: Bytes; PostgreSQL refuses a payload of 8000 or more.
-_LARGEST = 7900
+#: Sends the text that is its parameter to everybody who listens.
+NOTIFY = sa.select(sa.func.pg_notify(payload.CHANNEL, sa.bindparam("payload")))
 
 
 class Notices:
@@ -22,22 +21,6 @@ class Notices:
 
     def members(self, connection: sa.Connection, keys: Iterable[tuple[str, str]]) -> None:
         """Say that these members, (group id, member id), changed."""
-        if not self._works:
-            return
-        groups: dict[str, list[str]] = {}
-        for group_id, member_id in keys:
-            groups.setdefault(group_id, []).append(member_id)
-        for group_id, ids in groups.items():
-            payload = json.dumps([group_id, ids])
-            if len(payload) > _LARGEST:
-                payload = json.dumps([group_id, None])  # anything of that group
-            connection.execute(sa.select(sa.func.pg_notify(CHANNEL, payload)))
-
-
-def read(payload: str) -> tuple[str | None, Collection[str] | None]:
-    """Return group and member ids of a notice; ``None`` means any. Foreign text means all."""
-    try:
-        group_id, ids = json.loads(payload)
-    except (ValueError, TypeError):
-        return None, None
-    return group_id, ids
+        if self._works:
+            for one in payload.packed(keys):
+                connection.execute(NOTIFY, {"payload": one})

@@ -6,6 +6,7 @@ from oslo_config import cfg
 
 from servicegroup.config import Settings
 from servicegroup.db import migrate
+from servicegroup.db.ending import Ends
 from servicegroup.db.engine import Database
 from servicegroup.db.membership import Membership
 from servicegroup.db.operator import Operator
@@ -19,6 +20,7 @@ class Records:
         self.database = Database(conf, settings)
         self.sight = Sight(self.database, settings)
         self.membership = Membership(self.database, settings, instance_id)
+        self.ends = Ends(self.database)
         self.operator = Operator(self.database, self.membership)
 
     def start(self) -> None:

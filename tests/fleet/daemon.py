@@ -8,6 +8,9 @@ so that it cannot outlive the test that started it.
 
 import json
 import logging
+import os
+import select
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -77,6 +80,42 @@ class Orders:
     def reason(self, group_id: str, member_id: str) -> str:
         """Give the verdict on one member in words."""
         return self._group.liveness(group_id, member_id).reason
+
+    def close(self) -> None:
+        """Leave all groups, as a daemon does that ends in good order, and live on."""
+        self._group.close()
+
+    def worker(self, *join: str) -> int:
+        """Fork a worker, which joins if it is told as what; answer its process id.
+
+        It lives until our input ends, whatever becomes of us.
+        """
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid:
+            os.close(writing)
+            with os.fdopen(reading) as said:
+                said.read()
+            return pid
+        if join:
+            self._group.join(*join)
+        os.close(reading)
+        os.close(writing)
+        closed = select.poll()
+        closed.register(0, 0)
+        closed.poll()
+        os._exit(0)
+
+    def program(self) -> int:
+        """Start another program that inherits whatever it can; answer its process id."""
+        return subprocess.Popen(["sleep", "600"], close_fds=False, stdout=subprocess.DEVNULL).pid
+
+    def any_child(self) -> int | None:
+        """Answer the process id of a child of ours that ended or still runs, if there is one."""
+        try:
+            return os.waitpid(-1, os.WNOHANG)[0]
+        except ChildProcessError:
+            return None
 
 
 def _lost(membership: Membership, reason: str) -> None:

@@ -98,6 +98,11 @@ class Daemon:
                 self._news.wait(left)
             return value
 
+    def silent(self) -> None:
+        """Wait until its output ends: nobody who could write to it is left."""
+        self._ear.join(PATIENCE)
+        assert not self._ear.is_alive(), "somebody keeps its output open"
+
     def kill(self) -> None:
         """End it by signal 9."""
         self._process.kill()

@@ -11,13 +11,13 @@ ROOT = Path(__file__).parents[2]
 #: From the bottom up. A floor has steps; what stands on one step does not see its neighbours, a
 #: package folder counts as one. ``__init__`` is the public face of ``servicegroup`` itself.
 FLOORS: dict[str, list[set[str]]] = {
-    "F0": [{"clock", "exceptions", "unsure"}, {"model"}, {"status"}],
+    "F0": [{"clock", "exceptions", "unsure", "will"}, {"model"}, {"status"}],
     "F1": [{"liveness", "diff", "mounts"}, {"config"}, {"driver"}, {"db", "hashring", "child"}],
     "F2": [
         {"bounded", "door", "loading", "membership", "picture"},
         {"bystander", "observer", "health", "report"},
-        {"forget"},
-        {"heart", "guardian", "watch"},
+        {"forget", "guardian"},
+        {"heart", "watch"},
     ],
     "F3": [
         {"process", "services", "schema", "spelling", "conductors", "hypervisors"},

@@ -1,0 +1,276 @@
+"""The guardian, beside real daemons: who dies is down at once, and nothing fools it.
+
+No limit is ever reached here (``service_down_time`` is a minute): whatever is called down was
+called so by a guardian.
+"""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+from fleet.fixtures import migrated
+from fleet.guardian import guardians, loaded, private_memory
+from fleet.outage import LockOutage, ServerOutage
+
+from servicegroup import EventType, State
+from servicegroup.status import Cause
+
+PATIENT = {"report_interval": 0.5, "service_down_time": 60.0}
+REASON = "process ended without leaving"
+#: MB: what a guardian may take of its own, and what one with PostgreSQL's client library may.
+SMALL, WITH_PSYCOPG = 20.0, 35.0
+
+
+@pytest.fixture
+def guarded(daemon):
+    """Start a daemon that has a guardian when it joins."""
+
+    def guarded(url, **options):
+        return daemon(url, **{"guardian": True, **PATIENT, **options})
+
+    return guarded
+
+
+@pytest.fixture
+def observer(make, url):
+    return make(url, **PATIENT)
+
+
+@pytest.fixture
+def at_rest(eventually):
+    """Wait until a daemon's guardian is at rest: it has imported everything and waits."""
+
+    def at_rest(daemon):
+        def resting():
+            for one in guardians(daemon.pid):
+                if one.status() == psutil.STATUS_SLEEPING and _waits(one):
+                    return one
+            return None
+
+        return eventually(resting)
+
+    return at_rest
+
+
+@pytest.fixture
+def joined(url, guarded, at_rest):
+    """A daemon that is a member, and its guardian at rest."""
+    process = guarded(url)
+    process.join("g", "m")
+    return process, at_rest(process)
+
+
+def _waits(process):
+    return "unix" in Path(f"/proc/{process.pid}/wchan").read_text()
+
+
+def down(observer, member_id, group_id="g"):
+    """Say what is asked until it is so: the verdict, once it is down."""
+
+    def asked():
+        verdict = observer.liveness(group_id, member_id)
+        return verdict if verdict.state is State.DOWN else None
+
+    return asked
+
+
+def gone(process):
+    return lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def assert_told(verdict):
+    assert verdict.cause is Cause.ENDED
+    assert verdict.reason.startswith(REASON)
+    assert 0 <= verdict.since < PATIENT["service_down_time"]
+
+
+def test_a_killed_process_is_down_at_once_and_says_why(url, guarded, observer, eventually):
+    process = guarded(url)
+    process.join("g", "a")
+    process.join("h", "b")
+    with observer.watch("g") as watch:
+        while watch.next_event(10).type is not EventType.READY:
+            pass
+        process.kill()
+        event = watch.next_event(30)
+        assert (event.type, event.member_id) == (EventType.DOWN, "a")
+        assert event.status.reason.startswith(REASON)
+    assert_told(observer.liveness("g", "a"))
+    assert_told(eventually(down(observer, "b", "h")))
+    assert [status.member_id for status in observer.get_members("g")] == ["a"]
+    eventually(lambda: not guardians(process.pid))
+
+
+@pytest.mark.parametrize("way", ["close", "exit"])
+def test_who_leaves_is_not_talked_about(joined, observer, eventually, way):
+    process, guardian = joined
+    process.tell("close") if way == "close" else process.close()
+    eventually(gone(guardian))
+    verdict = observer.liveness("g", "m")
+    assert verdict.reason.startswith("left at"), verdict
+    process.kill()
+    assert observer.liveness("g", "m").reason == verdict.reason
+
+
+def test_a_worker_that_lives_on_does_not_hide_the_crash(url, guarded, observer, eventually):
+    process = guarded(url)
+    process.join("g", "m")
+    worker, program = process.tell("worker"), process.tell("program")
+    try:
+        process.kill()
+        assert_told(eventually(down(observer, "m")))
+        assert psutil.pid_exists(worker)
+        assert psutil.pid_exists(program)
+    finally:
+        os.kill(program, signal.SIGKILL)
+
+
+def test_a_worker_that_joins_has_a_guardian_of_its_own(url, guarded, observer, eventually):
+    process = guarded(url)
+    process.join("g", "parent")
+    worker = process.tell("worker", "g", "worker")
+    assert len(guardians(worker)) == 1
+    os.kill(worker, signal.SIGKILL)
+    assert_told(eventually(down(observer, "worker")))
+    assert observer.is_up("g", "parent")
+    process.kill()
+    assert_told(eventually(down(observer, "parent")))
+
+
+def test_whoever_waits_for_any_child_never_meets_it(url, guarded, at_rest):
+    process = guarded(url)
+    process.join("g", "m")
+    assert process.tell("any_child") is None
+    guardian = at_rest(process)
+    assert guardian.ppid() != process.pid
+    assert os.getsid(guardian.pid) not in (os.getsid(process.pid), guardian.pid)
+
+
+def test_it_sees_nothing_of_its_surroundings(url, guarded, at_rest):
+    process = guarded(url)
+    process.join("g", "m")
+    guardian = at_rest(process)
+    links = {one.name: str(one.readlink()) for one in Path(f"/proc/{guardian.pid}/fd").iterdir()}
+    assert links.pop("0").startswith("socket:")
+    assert links == {"1": "/dev/null", "2": "/dev/null"}
+    assert guardian.cwd() == "/"
+
+
+def test_it_shows_no_secret(url, guarded, at_rest, kind, monkeypatch):
+    monkeypatch.setenv("A_SECRET", "swordfish")
+    process = guarded(url)
+    process.join("g", "m")
+    guardian = at_rest(process)
+    shown = " ".join(guardian.cmdline()) + json.dumps(guardian.environ())
+    assert "swordfish" not in shown
+    assert url not in shown
+    assert "PYTHONPATH" in guardian.environ()  # it is its own environment that was looked at
+
+
+def test_it_is_small_and_holds_no_connection(url, guarded, at_rest, kind):
+    process = guarded(url)
+    process.join("g", "m")
+    guardian = at_rest(process)
+    memory = private_memory(guardian)
+    assert 1.0 < memory < (WITH_PSYCOPG if kind == "postgresql" else SMALL)
+    assert guardian.net_connections("inet") == []
+    assert "sqlalchemy" not in loaded(guardian)
+    assert [one.path for one in guardian.open_files() if "sqlite" in one.path] == []
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_supervisor_that_ends_what_is_left_does_not_end_it(joined, observer, eventually, signum):
+    process, guardian = joined
+    guardian.send_signal(signum)
+    process.kill()
+    assert_told(eventually(down(observer, "m")))
+
+
+def test_the_signals_reach_nobody_while_it_starts(url, guarded, observer, eventually):
+    process = guarded(url)
+    process.begin("join", "g", "m")
+    for one in eventually(lambda: guardians(process.pid)):
+        one.send_signal(signal.SIGTERM)
+    process.finish()
+    process.kill()
+    assert_told(eventually(down(observer, "m")))
+
+
+def test_a_successor_is_untouched(url, guarded, observer, at_rest, eventually):
+    process, successor = guarded(url), guarded(url)
+    process.join("g", "m")
+    process.join("g", "alone")
+    guardian = at_rest(process)
+    guardian.suspend()  # so slow that its word comes after the successor's
+    process.kill()
+    joined = successor.join("g", "m")
+    guardian.resume()
+    assert_told(eventually(down(observer, "alone")))
+    [status] = [one for one in observer.get_members("g") if one.member_id == "m"]
+    assert status.state is State.UP
+    assert [status.member.instance_id, status.member.incarnation] == joined[:2]
+
+
+def test_a_guardian_that_is_killed_is_replaced(url, guarded, observer, at_rest, eventually):
+    process = guarded(url)
+    process.join("g", "m")
+    for _ in range(2):
+        guardian = at_rest(process)
+        guardian.kill()
+        eventually(gone(guardian))
+        successor = at_rest(process)
+        assert successor.pid != guardian.pid
+        process.wait_until(lambda: process.logged("has a guardian again"))
+    assert len(process.logged("it was killed; another one is being started", "WARNING")) == 2
+    process.kill()
+    assert_told(eventually(down(observer, "m")))
+
+
+@pytest.fixture
+def outage(kind, request, tmp_path):
+    if kind == "sqlite":
+        outage = LockOutage(str(tmp_path / "away.sqlite"), "locked by a running writer")
+    else:
+        outage = ServerOutage(request.getfixturevalue(f"{kind}_server")(), "stopped")
+    yield outage
+    outage.end()
+
+
+def test_a_database_that_is_away_when_it_dies_is_told_later(
+    outage, guarded, make, at_rest, eventually
+):
+    migrated(outage.url)
+    process = guarded(outage.url)
+    process.join("g", "m")
+    guardian = at_rest(process)
+    outage.begin()
+    process.kill()
+    process.silent()  # whoever reads its output does not wait for the guardian
+    assert guardian.is_running()
+    outage.end()
+    assert_told(eventually(down(make(outage.url, **PATIENT), "m")))
+    eventually(gone(guardian))
+
+
+def test_who_cannot_leave_at_its_end_is_ended(outage, guarded, make, at_rest, eventually):
+    migrated(outage.url)
+    process = guarded(outage.url, stop_deadline=0.1)
+    process.join("g", "m")
+    at_rest(process)
+    outage.begin()
+    process.close()
+    outage.end()
+    assert_told(eventually(down(make(outage.url, **PATIENT), "m")))
+
+
+def test_its_work_is_bounded(outage, guarded, at_rest, eventually):
+    migrated(outage.url)
+    process = guarded(outage.url, report_interval=0.2, service_down_time=1.0)
+    process.join("g", "m")
+    guardian = at_rest(process)
+    outage.begin()
+    process.kill()
+    eventually(gone(guardian))
