@@ -49,6 +49,7 @@ class Stage:
                 f"report_interval = {REPORT_INTERVAL}\n"
                 f"service_down_time = {SERVICE_DOWN_TIME}\n"
                 f"poll_interval = {POLL_INTERVAL}\n"
+                f"guardian = true\n"
                 f"[servicegroup_database]\n"
                 f"connection = sqlite:///{self._database}\n"
             )

@@ -121,8 +121,10 @@ class Guardian:
         task = packed(Task(wills, self._limit, os.environ))
         child = Child("servicegroup.guardian", str(os.getpid()), held=_HELD)
         try:
-            child.send(task, STARTING)
-            child.wait(STARTING)
+            try:
+                child.send(task, STARTING)
+            finally:
+                child.wait(STARTING)  # if it ended, how says more than that it does not listen
         except BaseException:
             child.close()
             raise

@@ -40,6 +40,7 @@ from servicegroup.testing.promises.seeing import Seeing
 from servicegroup.testing.promises.texts import Texts
 from servicegroup.testing.promises.updating import Updating
 from servicegroup.testing.promises.watching import Watching
+from servicegroup.testing.promises.willing import Wills
 from servicegroup.testing.store import Store
 
 
@@ -49,6 +50,7 @@ class DriverConformance(
     Beating,
     Leaving,
     Ends,
+    Wills,
     Seeing,
     Texts,
     Ages,

@@ -15,7 +15,8 @@ STORY = [
     *("1. Six daemons", "joined", "servicegroup service list"),
     *("nova-compute", "node-1", "2. An operator", "--disable", "disabled: new memory"),
     *("--force-down", "forced down by the operator at", "3. One is stopped", "left", "gone after"),
-    *("4. One is killed", "no beat for", "both were seen".capitalize(), "Reason", "no: new memory"),
+    *("4. One is killed", "process ended without leaving", "That took", "no beat for"),
+    *("Reason", "no: new memory"),
     *("5. The paused one", "up", "up again", "Try next", "servicegroup run"),
 ]
 

@@ -41,8 +41,8 @@ def python(code):
 def listener(cli):
     """Start a listener through ``run``; returns the process and the child's id."""
 
-    def listener(*arguments):
-        process = cli.start("run", "--group", "g", *arguments, *python(LISTENER))
+    def listener(*arguments, **named):
+        process = cli.start("run", "--group", "g", *arguments, *python(LISTENER), **named)
         word, pid = process.stdout.readline().split()
         assert word == "ready"
         return process, int(pid)
@@ -308,16 +308,24 @@ def test_a_program_is_stopped_when_its_member_is_deleted(cli, service_group, lis
     assert "removed by an operator" in process.stderr.read()
 
 
+@pytest.mark.usefixtures("steady")
+@pytest.mark.parametrize(
+    ("env", "reason"),
+    [
+        ({}, "process ended without leaving"),
+        ({"OS_SERVICEGROUP__GUARDIAN": "false"}, "no beat for"),
+    ],
+)
 def test_killed_itself_its_member_goes_down_and_the_program_goes_on(
-    steady, service_group, listener, until
+    service_group, listener, until, env, reason
 ):
-    process, child = listener()
+    process, child = listener(env=env)
     process.kill()
     process.wait()
     with contextlib.ExitStack() as last:
         last.callback(os.kill, child, signal.SIGKILL)
         until(lambda: service_group.liveness("g", HOST).state is State.DOWN)
-        assert "no beat for" in service_group.liveness("g", HOST).reason
+        assert reason in service_group.liveness("g", HOST).reason
         assert Path(f"/proc/{child}").exists()
 
 

@@ -1,12 +1,11 @@
 """A guardian that cannot be: a daemon joins all the same, and says once why it has none."""
 
-import gc
-import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from servicegroup.testing.memory import MemoryDriver
 from servicegroup.will import LastWill
 
 
@@ -32,16 +31,15 @@ def beat_on(eventually):
 
 
 @pytest.fixture
-def will(monkeypatch):
-    """Let the memory driver have a last will: of these."""
+def guarded(make, monkeypatch):
+    """Make a group on a driver that offers a last will: this one."""
 
-    def will(function, **arguments):
-        monkeypatch.setattr(
-            "servicegroup.testing.memory.MemoryDriver.last_will",
-            lambda driver, reason: LastWill(function, arguments),
-        )
+    def guarded(function="builtins:dict", arguments=None, **options):
+        will = LastWill(function, arguments or {})
+        monkeypatch.setattr(MemoryDriver, "last_will", lambda driver, reason: will)
+        return make(**{"guardian": True, **options})
 
-    return will
+    return guarded
 
 
 def test_a_driver_without_a_last_will_is_said_so_once(make, warnings, beat_on):
@@ -56,18 +54,15 @@ def test_a_driver_without_a_last_will_is_said_so_once(make, warnings, beat_on):
 
 
 @pytest.mark.parametrize(
-    ("function", "arguments", "reason"),
+    ("will", "reason"),
     [
-        ("servicegroup.nowhere:prepared", {}, "No module named 'servicegroup.nowhere'"),
-        ("servicegroup.will:nothing", {}, "nothing"),
-        ("builtins:dict", {"what": {1, 2}}, "not JSON serializable"),
+        (("servicegroup.nowhere:prepared",), "No module named 'servicegroup.nowhere'"),
+        (("servicegroup.will:nothing",), "nothing"),
+        (("builtins:dict", {"what": {1, 2}}), "not JSON serializable"),
     ],
 )
-def test_a_will_that_cannot_be_is_said_so_once(
-    make, warnings, will, eventually, function, arguments, reason
-):
-    will(function, **arguments)
-    group = make(guardian=True)
+def test_a_will_that_cannot_be_is_said_so_once(guarded, warnings, eventually, will, reason):
+    group = guarded(*will)
     group.join("g", "m")
     eventually(warnings)
     assert group.is_up("g", "m")
@@ -79,39 +74,34 @@ def test_a_will_that_cannot_be_is_said_so_once(
     ("interpreter", "reason"),
     [("/nowhere/python", "/nowhere/python"), ("/bin/false", "status 1"), ("", "not known")],
 )
-def test_an_interpreter_that_cannot_be_started_is_said_so_once(
-    make, warnings, will, beat_on, monkeypatch, interpreter, reason
-):
-    will("builtins:dict")
-    monkeypatch.setattr(sys, "executable", interpreter)
-    group = make(guardian=True, service_down_time=60.0)
-    group.join("g", "m")
-    beat_on(group)
+def test_who_cannot_start_one_says_so_once(guarded, warnings, beat_on, interpreter, reason):
+    group = guarded(service_down_time=60.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", interpreter)
+        group.join("g", "m")
+        beat_on(group)
     [said] = warnings()
     assert reason in said
     assert group.is_up("g", "m")
 
 
-def test_nothing_is_left_open(make, will, eventually):
-    will("builtins:dict")
-    group = make(guardian=True)
-
-    def sockets():
-        gc.collect()
-        links = [os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
-        return [link for link in links if link.startswith("socket:")]
-
+def test_nothing_is_left_open(guarded):
+    group = guarded()
     before = sockets()
     group.join("g", "m")
-    assert len(sockets()) == len(before) + 1
+    assert len(sockets() - before) == 1
     group.close()
     assert sockets() == before
 
 
-def test_without_the_option_there_is_none(make, will, warnings, beat_on):
-    will("builtins:dict")
-    group = make()
+def sockets():
+    links = [one.readlink() for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    return {str(link) for link in links if str(link).startswith("socket:")}
+
+
+def test_without_the_option_there_is_none(guarded, beat_on):
+    group = guarded(guardian=False)
+    before = sockets()
     group.join("g", "m")
     beat_on(group)
-    assert group._process.heart._guardian is None
-    assert warnings() == []
+    assert sockets() == before

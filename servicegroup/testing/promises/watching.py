@@ -63,7 +63,7 @@ class Watching:
     def test_what_members_do_is_told(self, store: Store, change: str) -> None:
         driver, newer = store.driver(), store.driver()
         held = join(driver)
-        calls = _watch(store, driver)
+        calls = calls_of(store, driver)
         if change == "join":
             join(driver, "m2")
             calls.expect("m2")
@@ -82,7 +82,7 @@ class Watching:
     def test_what_others_do_to_them_is_told(self, store: Store, change: str) -> None:
         driver, other = store.driver(), store.driver()
         held = [join(driver, "m"), join(driver, "m2")]
-        calls = _watch(store, other)
+        calls = calls_of(store, other)
         if change == "remove":
             other.leave(held)
         else:
@@ -95,7 +95,7 @@ class Watching:
         driver, other = store.driver(), store.driver()
         held = [join(driver, "m"), join(driver, "m2")]
         witness = join(other, "witness", "another group")
-        calls = _watch(store, other)
+        calls = calls_of(store, other)
         if after == "end":
             other.end(driver.context.instance_id, "died")
             calls.expect("m", "m2")
@@ -110,14 +110,14 @@ class Watching:
 
     def test_every_watch_is_called(self, store: Store) -> None:
         driver, other = store.driver(), store.driver()
-        all_calls = [_watch(store, driver), _watch(store, driver), _watch(store, other)]
+        all_calls = [calls_of(store, driver), calls_of(store, driver), calls_of(store, other)]
         join(store.driver())
         for calls in all_calls:
             calls.expect("m")
 
     def test_many_changes_at_once_are_told(self, store: Store) -> None:
         driver = store.driver()
-        calls = _watch(store, driver)
+        calls = calls_of(store, driver)
         ids = [f"a member with a rather long name, number {number}" for number in range(500)]
         joined = driver.join([member(driver, one) for one in ids])
         calls.expect(*ids)
@@ -128,7 +128,7 @@ class Watching:
     def test_odd_ids_are_told_as_they_are(self, store: Store) -> None:
         driver = store.driver()
         odd = "é😀 '\"/%2F.\n" + "😀" * 200
-        calls = _watch(store, driver, odd)
+        calls = calls_of(store, driver, odd)
         join(driver, odd, odd)
         calls.expect(odd)
 
@@ -148,7 +148,7 @@ class Watching:
     def test_after_its_end_a_watch_is_called_no_more(self, store: Store) -> None:
         driver = store.driver()
         needs(driver, Capability.WATCH)
-        ended, calls = Calls(), _watch(store, driver)
+        ended, calls = Calls(), calls_of(store, driver)
         stop: Callable[[], None] = driver.watch(GROUP, ended)
         join(driver, "before")
         ended.expect("before")
@@ -160,7 +160,7 @@ class Watching:
         assert ended.count == 0
 
 
-def _watch(store: Store, driver: Driver, group_id: str = GROUP) -> Calls:
+def calls_of(store: Store, driver: Driver, group_id: str = GROUP) -> Calls:
     """Watch a group, and wait until the watch is in place and quiet."""
     needs(driver, Capability.WATCH)
     calls = Calls()
