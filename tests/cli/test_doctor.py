@@ -5,6 +5,9 @@ from program.cli import DOWN, UNREACHABLE
 
 from servicegroup import ServiceGroup
 
+#: Whoever is killed just falls silent.
+SILENT = {"OS_SERVICEGROUP__GUARDIAN": "false"}
+
 
 def findings(done):
     """Read the findings of one run: {check: (result, remedy)}, the last one of a check wins."""
@@ -97,7 +100,7 @@ def test_options_of_others_are_no_concern(cli, inside):
 
 
 def test_silent_members(cli, steady, inside, until, service_group):
-    process = cli.start("run", "--group", "g", "--", "sleep", "30")
+    process = cli.start("run", "--group", "g", "--", "sleep", "30", env=SILENT)
     until(lambda: service_group.groups() == ["bystanders", "g"])
     process.kill()
     until(lambda: not service_group.is_up("g", "node-1", unknown=True))
