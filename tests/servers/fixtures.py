@@ -1,7 +1,7 @@
 """Fixtures that start private servers, and the account of what was left out for want of one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Protocol, TypeVar
 
@@ -9,6 +9,7 @@ import pytest
 from servers.database import DatabaseServer
 from servers.home import Home
 from servers.mariadb import MariaDB
+from servers.memcached import Memcached
 from servers.postgresql import PostgreSQL
 from servers.process import Server
 from servers.requirement import REQUIRE_VARIABLE, MissingError, servers_required
@@ -19,7 +20,7 @@ D = TypeVar("D", bound=DatabaseServer)
 D_co = TypeVar("D_co", bound=DatabaseServer, covariant=True)
 
 #: The shared server of each kind, by the name of its fixture.
-SHARED = ("postgresql", "mariadb", "zookeeper")
+SHARED = ("postgresql", "mariadb", "zookeeper", "memcached")
 
 
 class DatabaseFactory(Protocol[D_co]):
@@ -28,6 +29,12 @@ class DatabaseFactory(Protocol[D_co]):
     def __call__(
         self, *, skewable: bool = False, settings: Mapping[str, str] | None = None
     ) -> D_co: ...
+
+
+class MemcachedFactory(Protocol):
+    """Starts one more memcached, ended after the test."""
+
+    def __call__(self, *, memory: int = 64, settings: Sequence[str] = ()) -> Memcached: ...
 
 
 @contextmanager
@@ -64,6 +71,12 @@ def mariadb(server_home: Home) -> Iterator[MariaDB]:
 def zookeeper(server_home: Home) -> Iterator[ZooKeeper]:
     """Run one ZooKeeper server for the whole session; tests take roots of their own."""
     yield from _shared(lambda: ZooKeeper(server_home))
+
+
+@pytest.fixture(scope="session")
+def memcached(server_home: Home) -> Iterator[Memcached]:
+    """Run one memcached for the whole session; a test that takes it may flush it."""
+    yield from _shared(lambda: Memcached(server_home))
 
 
 @pytest.fixture
@@ -111,6 +124,20 @@ def zookeeper_ensemble(server_home: Home) -> Iterator[Ensemble]:
         ensemble = Ensemble(server_home)
     with ensemble:
         yield ensemble
+
+
+@pytest.fixture
+def memcached_server(server_home: Home) -> Iterator[MemcachedFactory]:
+    """Start memcached servers that the test may kill, pause or restart."""
+    with ExitStack() as started:
+
+        def make(*, memory: int = 64, settings: Sequence[str] = ()) -> Memcached:
+            with requirements():
+                server = Memcached(server_home, memory=memory, settings=settings)
+            started.enter_context(server)
+            return server
+
+        yield make
 
 
 def _shared(make: Callable[[], S]) -> Iterator[S]:

@@ -1,0 +1,236 @@
+"""Reading signs of life: their age by the server's own clock, and who can vouch for a server."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from servicegroup.config import Settings
+
+from . import commands
+from .codec import Codec
+from .commands import LONGEST
+from .pulse import ALIVE, ENDED, MARKED, Pulse
+from .reading import ABSENT, Reader
+from .replies import Reply, lines
+from .servers import Servers
+
+#: Seconds by which an age may be more or less: the server counts whole ones.
+RESOLUTION = 1.0
+
+
+class Sign(NamedTuple):
+    """An instance's sign of life as read: the youngest of its copies.
+
+    *age*: seconds since the last beat, or since the end, or since it was first missed. *servers*:
+    those that answered for it. *overdue*: beyond the limit.
+    """
+
+    state: int
+    age: float
+    servers: tuple[int, ...]
+    reason: str = ""
+    overdue: bool = False
+
+
+class Beats:
+    """Reads the signs of life of instances. Usable from any thread."""
+
+    def __init__(self, servers: Servers, codec: Codec, pulse: Pulse, settings: Settings) -> None:
+        self._servers = servers
+        self._codec = codec
+        self._pulse = pulse
+        self._reader = Reader(servers, codec)
+        self._limit = settings.service_down_time
+        self._fresh = min(settings.steady_gap, self._limit)
+
+    def read(self, instance_ids: Iterable[str]) -> list[Sign | None]:
+        """Return the sign of life of each; ``None`` where no server answered.
+
+        Where a sign is missing on all servers that answered, that is noted in its place.
+        """
+        asked = list(instance_ids)
+        unique = list(dict.fromkeys(asked))
+        keys = [self._pulse.key(one) for one in unique]
+        signs = self._signs(keys, 0)
+        second = [at for at, sign in enumerate(signs) if not self._is_fresh(sign)]
+        if second and len(self._servers.everywhere) > 1:
+            others = self._signs([keys[at] for at in second], 1)
+            for at, other in zip(second, others, strict=True):
+                signs[at] = _younger(signs[at], other)
+        self._tell_ends(keys, signs)
+        self._mark(keys, signs)
+        by_id = dict(zip(unique, map(self._known, signs), strict=True))
+        return [by_id[one] for one in asked]
+
+    def with_line(self, key: bytes, line: bytes, instance_id: str) -> float | None:
+        """Return the age of a fresh beat if all that answer for *key* say *line*; one request."""
+        if self._codec.sealed:
+            return None
+        beat = self._pulse.key(instance_id)
+        asked: dict[int, list[bytes]] = {}
+        for server in self._servers.of(key):
+            asked[server] = [b"mg %b f\r\n" % key]
+        for server in self._servers.of(beat):
+            asked.setdefault(server, []).append(commands.look(beat))
+        youngest: float | None = None
+        members = 0
+        for found in self._servers.ask(asked, lines).values():
+            for answer in found:
+                if b" t" in answer:
+                    sign = _sign(0, answer)
+                    if sign.state == ALIVE and (youngest is None or sign.age < youngest):
+                        youngest = sign.age
+                elif answer == line:
+                    members += 1
+                else:
+                    return None
+        return youngest if members and youngest is not None and youngest <= self._fresh else None
+
+    def witnessed(self, servers: Collection[int]) -> set[int]:
+        """Return those of *servers* on which somebody beat without a break for the whole limit."""
+        batch = self._servers.batch()
+        slots = [
+            batch.add(server, commands.value(slot))
+            for server in servers
+            for slot in self._pulse.slots()
+        ]
+        batch.run()
+        batch = self._servers.batch()
+        runs = []
+        for answer in slots:
+            reply = answer.reply
+            if reply is not None and reply.value is not None and len(reply.value) <= 255:
+                name, server = reply.value.decode("utf-8", "replace"), answer.server
+                run = batch.add(server, commands.flags(self._pulse.run_key(name)))
+                runs.append((run, batch.add(server, commands.look(self._pulse.mark_key(name)))))
+        batch.run()
+        return {run.server for run, mark in runs if self._is_long(run.reply, mark.reply)}
+
+    def _is_long(self, run: Reply | None, mark: Reply | None) -> bool:
+        """Whether a run goes on that certainly began a limit ago."""
+        if run is None or mark is None or not (run.found and mark.found):
+            return False
+        return run.flags == mark.flags and LONGEST - mark.ttl - RESOLUTION >= self._limit
+
+    def young(self, servers: Collection[int]) -> set[int]:
+        """Return those of *servers* that have not been up, with their data, for the whole limit.
+
+        Each holds a key that says since when; who finds none there begins it. What is absent from
+        such a server may merely be lost.
+        """
+        key = self._codec.key(b"z", b"")
+        batch = self._servers.batch()
+        asked = [batch.add(server, commands.read(key)) for server in servers]
+        batch.run()
+        batch = self._servers.batch()
+        young = set()
+        for answer in asked:
+            reply = answer.reply
+            if reply is None or not reply.found:
+                young.add(answer.server)
+                batch.add(answer.server, commands.add(key, b"", ttl=LONGEST))
+            elif reply.ttl >= 0 and LONGEST - reply.ttl <= self._limit:
+                young.add(answer.server)
+            elif reply.ttl >= 0:  # old enough: from now on without an age that could end
+                batch.add(answer.server, commands.write(key, b"", cas=reply.cas))
+        batch.run()
+        return young
+
+    def _signs(self, keys: Sequence[bytes], copy: int) -> list[Sign | None]:
+        if self._codec.sealed:
+            return self._sealed_signs(keys, copy)
+        memo: dict[tuple[int, bytes], Sign] = {}
+        signs: list[Sign | None] = []
+        for answer in self._reader.copies(keys, commands.look, copy):
+            if answer is None:
+                signs.append(None)
+                continue
+            sign = memo.get(answer)
+            if sign is None:
+                sign = memo[answer] = _sign(*answer)
+            signs.append(sign)
+        return signs
+
+    def _sealed_signs(self, keys: Sequence[bytes], copy: int) -> list[Sign | None]:
+        batch = self._servers.batch()
+        asked = []
+        for key in keys:
+            servers = self._servers.of(key)
+            known = copy < len(servers)
+            asked.append(batch.add(servers[copy], commands.read(key)) if known else None)
+        batch.run()
+        signs: list[Sign | None] = []
+        for key, answer in zip(keys, asked, strict=True):
+            reply = None if answer is None else answer.reply
+            if answer is None or reply is None:
+                signs.append(None)
+            elif reply.value is None or not self._pulse.genuine(key, reply.flags, reply.value):
+                signs.append(Sign(-1, 0.0, (answer.server,)))
+            else:
+                signs.append(Sign(reply.flags, float(LONGEST - reply.ttl), (answer.server,)))
+        return signs
+
+    def _is_fresh(self, sign: Sign | None) -> bool:
+        return sign is not None and sign.state == ALIVE and sign.age <= self._fresh
+
+    def _tell_ends(self, keys: Sequence[bytes], signs: list[Sign | None]) -> None:
+        """Read why those that ended did."""
+        ended = [
+            (at, sign) for at, sign in enumerate(signs) if sign is not None and sign.state == ENDED
+        ]
+        batch = self._servers.batch()
+        asked = [
+            (at, sign, batch.add(sign.servers[0], commands.read(keys[at]))) for at, sign in ended
+        ]
+        batch.run()
+        for at, sign, answer in asked:
+            if answer.reply is not None and answer.reply.value is not None:
+                reason, _ = self._pulse.ended(keys[at], answer.reply.value)
+                signs[at] = sign._replace(reason=reason)
+
+    def _mark(self, keys: Sequence[bytes], signs: list[Sign | None]) -> None:
+        """Note where a sign of life is missing, so that it can be told for how long."""
+        batch = self._servers.batch()
+        for at, sign in enumerate(signs):
+            if sign is not None and sign.state not in (ALIVE, ENDED, MARKED):
+                for server in sign.servers:
+                    batch.add(server, self._pulse.mark(keys[at]))
+                signs[at] = sign._replace(state=MARKED, age=0.0)
+        batch.run()
+
+    def _known(self, sign: Sign | None) -> Sign | None:
+        """Return an age that is beyond the limit only if it certainly is.
+
+        The server counts whole seconds: what it calls n seconds is more than n - 1. With a whole
+        number as the limit that is enough; with a fraction the second in which it lies is not.
+        """
+        if sign is None or sign.age <= self._limit:
+            return sign
+        if sign.age - RESOLUTION < self._limit:
+            return sign._replace(age=self._limit)
+        return sign._replace(overdue=True)
+
+
+def _younger(one: Sign | None, other: Sign | None) -> Sign | None:
+    """Return what two copies say together; a beat that one of them took counts."""
+    if one is None or other is None:
+        return one or other
+    servers = one.servers + other.servers
+    ranking = {ENDED: 0, ALIVE: 1, MARKED: 2}
+    first = min(one, other, key=lambda sign: (ranking.get(sign.state, 3), sign.age))
+    if {one.state, other.state} == {ALIVE, ENDED}:
+        first = min(one, other, key=lambda sign: sign.age)
+    # Missed on one server only: the other one's word is good.
+    return first._replace(servers=servers)
+
+
+def _sign(server: int, line: bytes) -> Sign:
+    """Read ``HD f<flags> t<remaining>``; flags of nobody's are those of a missing sign."""
+    tokens = line.split(b" ")
+    if line == ABSENT or len(tokens) != 3 or tokens[0] != b"HD":
+        return Sign(-1, 0.0, (server,))
+    state, ttl = int(tokens[1][1:]), int(tokens[2][1:])
+    if state not in (ALIVE, ENDED, MARKED) or not 0 <= ttl <= LONGEST:
+        return Sign(-1, 0.0, (server,))
+    return Sign(state, float(LONGEST - ttl), (server,))

@@ -1,0 +1,105 @@
+"""What we add to pymemcache's client: many commands in one round trip, by one deadline.
+
+Connections, time-outs, TLS and the pool are pymemcache's. Its ``raw_command`` sends one command and
+loses the beginning of a reply that comes in several parts; and its time-outs are for each part, so
+that a server which drips bytes would be waited for without end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from pymemcache.client.base import Client, PooledClient
+from pymemcache.exceptions import (
+    MemcacheUnexpectedCloseError,
+    MemcacheUnknownCommandError,
+    MemcacheUnknownError,
+)
+
+T = TypeVar("T")
+
+#: What ends each request, and its answer: the meta command that does nothing.
+CLOSE = b"mn\r\n"
+CLOSED = b"MN\r\n"
+_RECEIVE = 256 * 1024
+#: A reply that grows beyond this is not one to anything that we ask for.
+_LARGEST = 64 * 1024 * 1024
+#: Seconds that are not worth another system call to shorten a wait by.
+_SLACK = 0.005
+
+
+class MetaClient(Client):  # type: ignore[misc]
+    """One connection, used by one thread at a time: first ``send``, then ``receive``."""
+
+    #: Whether a request was answered on the connection that is open.
+    answered = False
+
+    def send(self, request: bytes, deadline: float) -> None:
+        """Send commands with ``CLOSE`` after them, before *deadline* of the monotonic clock."""
+        try:
+            if self.sock is None:
+                self.answered = False
+                # Connecting and the TLS handshake have this time each.
+                self.connect_timeout = _left(deadline) / (2 if self.tls_context else 1)
+                self._connect()
+            assert self.sock is not None
+            self.sock.sendall(request)
+        except BaseException:
+            self.close()
+            raise
+
+    def receive(self, read: Callable[[bytes], T | None], deadline: float) -> T:
+        """Receive until *read* makes something of it; it says ``None`` while the end is missing."""
+        sock, data, shortened = self.sock, b"", False
+        assert sock is not None
+        assert self.timeout is not None
+        try:
+            while True:
+                left = _left(deadline)
+                if left < self.timeout - _SLACK:
+                    sock.settimeout(left)
+                    shortened = True
+                part = sock.recv(_RECEIVE)
+                if not part:
+                    raise MemcacheUnexpectedCloseError("the server closed the connection")
+                data = data + part if data else part
+                if data.endswith(CLOSED):
+                    result = read(data)
+                    if result is not None:
+                        break
+                elif data.startswith(b"ERROR\r\n"):
+                    raise MemcacheUnknownCommandError(
+                        "it has no meta commands: memcached 1.6 or newer is needed"
+                    )
+                if len(data) > _LARGEST:
+                    raise MemcacheUnknownError("an endless reply")
+            if shortened:
+                sock.settimeout(self.timeout)
+        except (ValueError, IndexError) as error:
+            self.close()
+            raise MemcacheUnknownError(f"no reply of memcached: {error}") from error
+        except BaseException:
+            self.close()
+            raise
+        self.answered = True
+        return result
+
+
+class Pool(PooledClient):  # type: ignore[misc]
+    """The connections to one server that nobody uses, and new ones."""
+
+    client_class = MetaClient
+
+    def close_idle(self) -> None:
+        """Close those that nobody uses."""
+        for _ in self.client_pool.free:
+            self.client_pool.destroy(self.client_pool.get())
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left

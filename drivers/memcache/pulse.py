@@ -1,0 +1,276 @@
+"""Signs of life: one key an instance, renewed by each beat, whose remaining time tells its age.
+
+A beat is one request to each of the two servers that hold it. It renews two keys and looks at two
+more. The sign of life, and the *run*, which ends by itself when the next beat is late: the server
+decides, and nobody else, whether beats were unbroken. Since when they are is the age of the *mark*,
+which is set when a run begins. The *generation* is replaced by others to say "something of yours
+changed". Whose run is long shows itself in a *slot*, so that readers find a witness.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import zlib
+from typing import NamedTuple
+
+from servicegroup.config import Settings
+
+from . import commands
+from .codec import Codec, as_mapping, random_name
+from .commands import LONGEST
+from .servers import Answer, Batch, Servers
+
+#: The client flags of a sign of life.
+ALIVE, ENDED, MARKED = 0, 1, 2
+#: Places on each server in which those with unbroken beats show themselves.
+SLOTS = 128
+
+_ALIVE = b"alive"
+_MARKED = b"lost"
+
+
+def run_ttl(settings: Settings) -> int:
+    """Return the seconds after which a run ends, in the server's whole seconds.
+
+    ``steady_gap``, less one second because the server counts ticks: two beats that it calls n
+    seconds apart may be up to n + 1 apart. Never so short that beats in good order break it.
+    """
+    shortest = math.ceil(1.2 * settings.report_interval) + 1
+    return min(max(math.floor(settings.steady_gap) - 1, shortest), LONGEST)
+
+
+class Copy(NamedTuple):
+    """What a beat asks one server."""
+
+    server: int
+    renewed: Answer
+    run: Answer
+    mark: Answer
+    generation: Answer
+
+
+class Beat(NamedTuple):
+    """A beat that was put into a batch, to be finished when the batch was run."""
+
+    instance_id: str
+    copies: list[Copy]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every server that holds it answered."""
+        return all(copy.renewed.reply is not None for copy in self.copies)
+
+
+class Pulse:
+    """Beats for instances, and ends them. Usable from any thread."""
+
+    def __init__(self, servers: Servers, codec: Codec, settings: Settings) -> None:
+        self._servers = servers
+        self._codec = codec
+        self._ttl = run_ttl(settings)
+        limit = math.ceil(settings.service_down_time)
+        # Seconds after which a run may be long enough before its next beat, and is for sure.
+        self._stages = (max(limit - self._ttl, 1), limit + 1)
+        # By instance and server: the run that we began there and its age; the generation seen.
+        self._runs: dict[tuple[str, int], tuple[int, int]] = {}
+        self._generations: dict[tuple[str, int], bytes | None] = {}
+        self._suspect: set[str] = set()
+        self._random = random.SystemRandom()
+
+    # -- the beat -----------------------------------------------------------------------------
+
+    def begin(self, batch: Batch, instance_id: str) -> Beat:
+        """Put a beat into *batch*."""
+        key, run = self.key(instance_id), self.run_key(instance_id)
+        renew = commands.renew(key, LONGEST, value=self._codec.sealed)
+        beat = Beat(instance_id, [])
+        for server in self._servers.of(key):
+            beat.copies.append(
+                Copy(
+                    server,
+                    batch.add(server, renew),
+                    batch.add(server, commands.renew(run, self._ttl)),
+                    batch.add(server, commands.look(self.mark_key(instance_id))),
+                    batch.add(server, commands.value(self._generation_key(instance_id))),
+                )
+            )
+            self._show(batch, instance_id, server)
+        return beat
+
+    def finish(self, beat: Beat) -> bool:
+        """Take in the replies to a beat, and make anew what was not there.
+
+        :returns: whether all was there and as the last time, so that nothing had to be made
+        :raises ServersSilent: no server took it
+        """
+        key, instance_id = self.key(beat.instance_id), beat.instance_id
+        if all(copy.renewed.reply is None for copy in beat.copies):
+            raise self._servers.silent(self._servers.of(key))
+        batch = self._servers.batch()
+        for server, renewed, run, mark, generation in beat.copies:
+            if renewed.reply is None or generation.reply is None:
+                self._suspect.add(instance_id)  # what it holds of ours may have been left behind
+                continue
+            if not renewed.reply.found or renewed.reply.flags == MARKED:
+                self._suspect.add(instance_id)
+            if not self._is_alive(key, renewed):
+                batch.add(server, commands.write(key, self._alive(key), ttl=LONGEST))
+            shown = self._stage(instance_id, server)
+            if not self._goes_on(instance_id, server, run, mark):
+                self._begin_run(batch, instance_id, server)
+            elif self._stage(instance_id, server) != shown:
+                self._show(batch, instance_id, server)
+            seen = self._generations.get((instance_id, server), b"unseen")
+            if generation.reply.value != seen:
+                self._suspect.add(instance_id)
+                self._generations[instance_id, server] = generation.reply.value
+        return not batch.run()
+
+    def suspect(self, instance_id: str) -> bool:
+        """Whether something of this instance may have changed since it was last looked at."""
+        return instance_id in self._suspect
+
+    def looked(self, instance_id: str, *, well: bool) -> None:
+        """Take note that all its members were looked at; *well*: none was lost."""
+        if well:
+            self._suspect.discard(instance_id)
+        else:
+            self._suspect.add(instance_id)
+
+    def same_until(self, instance_id: str, server: int) -> int:
+        """Return down to what remaining time of the mark the commands of a beat stay the same."""
+        stage = self._stage(instance_id, server)
+        return LONGEST - self._stages[stage] if stage < len(self._stages) else 0
+
+    def _goes_on(self, instance_id: str, server: int, run: Answer, mark: Answer) -> bool:
+        number, _ = self._runs.get((instance_id, server), (0, 0))
+        if run.reply is None or mark.reply is None:
+            return False
+        if run.reply.found and mark.reply.found and run.reply.flags == mark.reply.flags == number:
+            self._runs[instance_id, server] = (number, LONGEST - mark.reply.ttl)
+            return True
+        return False
+
+    def _begin_run(self, batch: Batch, instance_id: str, server: int) -> None:
+        number = self._random.randrange(1, 2**32)
+        mark, run = self.mark_key(instance_id), self.run_key(instance_id)
+        batch.add(server, commands.write(mark, b"", flags=number, ttl=LONGEST))
+        batch.add(server, commands.write(run, b"", flags=number, ttl=self._ttl))
+        self._runs[instance_id, server] = (number, 0)
+
+    def _stage(self, instance_id: str, server: int) -> int:
+        """Return how long a run is: it shows itself from stage 1 on, and makes room in stage 2."""
+        _, age = self._runs.get((instance_id, server), (0, 0))
+        return sum(age >= stage for stage in self._stages)
+
+    def _show(self, batch: Batch, instance_id: str, server: int) -> None:
+        stage = self._stage(instance_id, server)
+        if stage:
+            store = commands.write if stage > 1 else commands.add
+            slot = self.slot(instance_id)
+            batch.add(server, store(slot, instance_id.encode(), ttl=self._ttl))
+
+    def _is_alive(self, key: bytes, answer: Answer) -> bool:
+        reply = answer.reply
+        if reply is None or not reply.found or reply.flags != ALIVE:
+            return False
+        return not self._codec.sealed or reply.value == self._alive(key)
+
+    # -- others' beats ------------------------------------------------------------------------
+
+    def moved(self, batch: Batch, instance_ids: set[str]) -> None:
+        """Tell these instances, with *batch*, that something of theirs changed."""
+        for instance_id in instance_ids:
+            key = self._generation_key(instance_id)
+            write = commands.write(key, random_name(), ttl=LONGEST)
+            for server in self._servers.of(self.key(instance_id)):
+                batch.add(server, write)
+
+    def end(self, instance_id: str, reason: str) -> None:
+        """Note that an instance is over.
+
+        :raises ServersSilent: no server took it
+        """
+        key = self.key(instance_id)
+        batch = self._servers.batch()
+        found = batch.add_everywhere(key, commands.read(key))
+        batch.run()
+        if all(answer.reply is None for answer in found):
+            raise self._servers.silent(self._servers.of(key))
+        batch = self._servers.batch()
+        for answer in found:
+            reply = answer.reply
+            if reply is None or (reply.found and reply.flags == ENDED):
+                continue
+            age = LONGEST - reply.ttl if reply.found and reply.flags == ALIVE else None
+            payload = json.dumps({"reason": reason, "age": age}).encode()
+            value = self._codec.seal(key, payload)
+            write = commands.write(key, value, flags=ENDED, ttl=LONGEST, cas=reply.cas)
+            batch.add(answer.server, write)
+            batch.add(answer.server, commands.delete(self.run_key(instance_id)))
+        batch.run()
+
+    def forget(self, instance_id: str) -> None:
+        """Remove what is kept of an instance that holds no members any more."""
+        batch = self._servers.batch()
+        for server in self._servers.of(self.key(instance_id)):
+            for key in (self.key, self.run_key, self.mark_key):
+                batch.add(server, commands.delete(key(instance_id)))
+            self._runs.pop((instance_id, server), None)
+        batch.run()
+
+    # -- keys and values ----------------------------------------------------------------------
+
+    def key(self, instance_id: str) -> bytes:
+        """Return the key of an instance's sign of life, which its other keys live beside."""
+        return self._codec.instance(b"b", instance_id)
+
+    def run_key(self, instance_id: str) -> bytes:
+        """Return the key that is there while an instance's beats are unbroken."""
+        return self._codec.instance(b"s", instance_id)
+
+    def mark_key(self, instance_id: str) -> bytes:
+        """Return the key that was set when the run with the same client flags began."""
+        return self._codec.instance(b"r", instance_id)
+
+    def slot(self, instance_id: str) -> bytes:
+        """Return the key in which an instance shows itself while its beats are unbroken."""
+        return self.slots()[zlib.crc32(instance_id.encode()) % SLOTS]
+
+    def slots(self) -> list[bytes]:
+        """Return all keys in which such instances show themselves, the same on every server."""
+        return [self._codec.key(b"w", b"%d" % number) for number in range(SLOTS)]
+
+    def mark(self, key: bytes) -> bytes:
+        """Return the command that notes, where a sign of life is missing, that it was missed."""
+        return commands.add(key, self._codec.seal(key, _MARKED), flags=MARKED, ttl=LONGEST)
+
+    def genuine(self, key: bytes, flags: int, value: bytes) -> bool:
+        """Whether a sign of life with these flags was written by one of us."""
+        if not self._codec.sealed:
+            return True
+        payload = self._codec.open(key, value)
+        if payload is None:
+            return False
+        return flags == ENDED or payload == (_ALIVE if flags == ALIVE else _MARKED)
+
+    def ended(self, key: bytes, value: bytes) -> tuple[str, float | None]:
+        """Return why an instance ended, and how old its last beat was by then."""
+        payload = self._codec.open(key, value)
+        try:
+            said = as_mapping(json.loads(payload)) if payload is not None else {}
+        except ValueError:
+            said = {}
+        reason, age = said.get("reason"), said.get("age")
+        return (
+            reason if isinstance(reason, str) else "",
+            float(age) if isinstance(age, (int, float)) else None,
+        )
+
+    def _alive(self, key: bytes) -> bytes:
+        return self._codec.seal(key, _ALIVE)
+
+    def _generation_key(self, instance_id: str) -> bytes:
+        return self._codec.instance(b"g", instance_id)

@@ -1,0 +1,178 @@
+"""What a process tells the store: joins, repairs, beats, leaving, ends."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable, Sequence
+
+from servicegroup.driver import Loss, Lost
+from servicegroup.model import Member
+
+from .codec import Place
+from .commands import flags
+from .index import Index
+from .members import Decide, Members, Outcome
+from .pulse import Pulse
+from .quiet import Quiet
+from .servers import Answer, Servers
+
+
+class Reporter:
+    """The writing half of the driver's contract. Usable from any thread."""
+
+    def __init__(
+        self, own: str, servers: Servers, pulse: Pulse, index: Index, members: Members
+    ) -> None:
+        self._own = own
+        self._servers = servers
+        self._pulse = pulse
+        self._index = index
+        self._members = members
+        self._lock = threading.Lock()
+        self._held: dict[tuple[str, str], int] = {}
+        self._quiet = Quiet(servers)
+
+    def join(self, members: Sequence[Member]) -> list[Member]:
+        """See :meth:`servicegroup.driver.Driver.join`."""
+
+        def decide(member: Member, before: Place | None) -> Place:
+            last = 0 if before is None else before.member.incarnation
+            now = self._servers.now()
+            return Place(member._replace(incarnation=last + 1, started_at=now))
+
+        outcomes = self._store(members, decide)
+        joined = [one.now.member for one in outcomes if one.now is not None]
+        self._hold(joined)
+        return joined
+
+    def update(self, members: Sequence[Member]) -> list[Lost]:
+        """See :meth:`servicegroup.driver.Driver.update`."""
+
+        def decide(member: Member, before: Place | None) -> Place | None:
+            if _evidence(member, before) is not None:
+                return None
+            if before is not None and before.holds(member):
+                newer = before.member.revision > member.revision
+                return None if newer or before.member == member else Place(member)
+            return Place(member)
+
+        outcomes = self._store(members, decide)
+        lost = [_evidence(one, done.before) for one, done in zip(members, outcomes, strict=True)]
+        self._hold(one for one, loss in zip(members, lost, strict=True) if loss is None)
+        return [one for one in lost if one is not None]
+
+    def heartbeat(self, instance_id: str, members: Sequence[Member]) -> list[Lost]:
+        """See :meth:`servicegroup.driver.Driver.heartbeat`."""
+        if not self._pulse.suspect(instance_id) and self._quiet.beat(instance_id, members):
+            return []
+        wanted = self._index.wanted(members)
+        batch = self._servers.batch()
+        beat = self._pulse.begin(batch, instance_id)
+        looks = self._index.begin(batch, wanted)
+        turn, glanced = self._quiet.turn(instance_id, members)
+        glances: list[tuple[int, Answer]] = []
+        for member in glanced:
+            key = self._members.key(member)
+            mine = self._members.flags(member)
+            glances += [(mine, answer) for answer in batch.add_everywhere(key, flags(key))]
+        spoken = batch.run_whole()
+        same = self._pulse.finish(beat)
+        well = all(
+            answer.reply is None or (answer.reply.found and answer.reply.flags == mine)
+            for mine, answer in glances
+        )
+        if well and not self._pulse.suspect(instance_id):
+            if self._index.finish(looks, wanted) and same and beat.complete:
+                until = {one: self._pulse.same_until(instance_id, one) for one in spoken}
+                self._quiet.learn(instance_id, members, turn, spoken, until)
+            return []
+        outcomes = self._members.change(members, lambda _member, _before: None)
+        lost = []
+        for member, outcome in zip(members, outcomes, strict=True):
+            before = outcome.before
+            if before is None or not before.holds(member):
+                lost.append(_evidence(member, before) or Lost(member, Loss.MISSING))
+        gone = {id(one.member) for one in lost}
+        missing = [one.member for one in lost if one.loss is Loss.MISSING]
+        self._index.forget(self._index.wanted(missing))
+        kept = self._index.wanted(one for one in members if id(one) not in gone)
+        self._index.finish([(shard, answer) for shard, answer in looks if shard in kept], kept)
+        self._pulse.looked(instance_id, well=not lost and beat.complete)
+        return lost
+
+    def leave(self, members: Sequence[Member]) -> None:
+        """See :meth:`servicegroup.driver.Driver.leave`."""
+
+        def decide(member: Member, before: Place | None) -> Place | None:
+            if before is None or not before.holds(member):
+                return None
+            return Place(before.member, left=True)
+
+        outcomes = self._members.change(members, decide)
+        foreign = {
+            one.now.member.instance_id
+            for one in outcomes
+            if one.now is not None and one.now is not one.before
+        } - {self._own}
+        self._tell(foreign)
+        with self._lock:
+            mine = bool(self._held)
+            for member in members:
+                key = (member.group_id, member.member_id)
+                if self._held.get(key, math.inf) <= member.incarnation:
+                    del self._held[key]
+            last = mine and not self._held
+        if last:
+            self._pulse.forget(self._own)
+
+    def end(self, instance_id: str, reason: str) -> None:
+        """See :meth:`servicegroup.driver.Driver.end`."""
+        self._pulse.end(instance_id, reason)
+
+    def _store(self, members: Sequence[Member], decide: Decide) -> list[Outcome]:
+        """Store members with a beat of their instances, then name them in the index."""
+        batch = self._servers.batch()
+        instances = dict.fromkeys(member.instance_id for member in members)
+        beats = [self._pulse.begin(batch, instance_id) for instance_id in instances]
+        batch.run()
+        for beat in beats:
+            self._pulse.finish(beat)
+        outcomes = self._members.change(members, decide)
+        stored = []
+        moved = set()
+        for member, outcome in zip(members, outcomes, strict=True):
+            now, before = outcome.now, outcome.before
+            if now is None or not now.holds(member._replace(incarnation=now.member.incarnation)):
+                continue
+            stored.append(now.member)
+            if before is not None and not before.same_life(now.member):
+                moved.add(before.member.instance_id)
+            if before is None or before.left or not before.same_life(now.member):
+                self._index.forget(self._index.wanted([now.member]))
+        self._index.add(self._index.wanted(stored))
+        self._tell(moved - {self._own})
+        return outcomes
+
+    def _tell(self, instance_ids: set[str]) -> None:
+        if instance_ids:
+            batch = self._servers.batch()
+            self._pulse.moved(batch, instance_ids)
+            batch.run()
+
+    def _hold(self, members: Iterable[Member]) -> None:
+        with self._lock:
+            for member in members:
+                if member.instance_id == self._own:
+                    self._held[member.group_id, member.member_id] = member.incarnation
+
+
+def _evidence(member: Member, before: Place | None) -> Lost | None:
+    """Return how the store knows that *member*'s life is over; ``None`` where it does not."""
+    if before is None or before.holds(member):
+        return None
+    if before.member.incarnation < member.incarnation:
+        return None
+    if before.same_life(member):
+        return Lost(member, Loss.REMOVED)
+    return Lost(member, Loss.SUPERSEDED, None if before.left else before.member)

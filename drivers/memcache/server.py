@@ -1,0 +1,101 @@
+"""One memcached: its pool of connections, and whether it answers.
+
+A server that did not answer is skipped for a moment rather than asked again by every call.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+
+from pymemcache.exceptions import MemcacheError
+
+from .client import MetaClient, Pool
+from .options import Address, Options
+
+LOG = logging.getLogger(__name__)
+
+#: What pymemcache raises when a server did not answer, or not as memcached does.
+CLIENT_ERRORS: tuple[type[Exception], ...] = (OSError, MemcacheError)
+#: Seconds for which a server that failed is not asked again.
+SKIPPED_FOR = 1.0
+
+
+class Server:
+    """One memcached. Usable from any thread; connections are never used by two at once."""
+
+    def __init__(self, address: Address, timeout: float, options: Options) -> None:
+        self.name = address.name
+        self.timeout = timeout
+        self.failure: Exception | None = None
+        self._skipped_until = 0.0
+        self._arguments = {
+            "server": address.spec,
+            "timeout": timeout,
+            "no_delay": True,
+            "default_noreply": False,
+            "tls_context": options.tls,
+        }
+        self._open()
+
+    def _open(self) -> None:
+        self._pid = os.getpid()
+        self._pool = Pool(**self._arguments)
+
+    @property
+    def skipped(self) -> bool:
+        """Whether it failed a moment ago."""
+        return self.failure is not None and time.monotonic() < self._skipped_until
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection that nobody uses."""
+        return bool(self._pool.client_pool.free)
+
+    def lease(self) -> MetaClient:
+        """Return a client for one request, connected or not."""
+        if self._pid != os.getpid():  # after a fork: what is there belongs to the parent
+            self._open()
+        client: MetaClient = self._pool.client_pool.get()
+        return client
+
+    def give_back(self, client: MetaClient) -> None:
+        """Take back a client whose replies were read whole: the server answers."""
+        self._pool.client_pool.release(client)
+        if self.failure is not None:
+            LOG.warning("memcached %s answers again", self.name)
+            self.failure = None
+
+    def drop(self, client: MetaClient, error: Exception | None = None) -> None:
+        """Take back a client that failed; *error* is why the server does not answer.
+
+        That is said once until it answers again.
+        """
+        self._pool.client_pool.destroy(client)
+        if error is None:
+            return
+        skipped = self.timeout if isinstance(error, TimeoutError) else 0.0
+        self._skipped_until = time.monotonic() + max(SKIPPED_FOR, skipped)
+        if self.failure is None:
+            LOG.warning("memcached %s does not answer: %s", self.name, error)
+        self.failure = error
+
+    def time(self) -> int | None:
+        """Ask for its wall time, in whole seconds since 1970; ``None`` where it does not say."""
+        client = self.lease()
+        try:
+            client.connect_timeout = self.timeout
+            told = client.stats().get(b"time")
+        except CLIENT_ERRORS as error:
+            self.drop(client, error)
+            return None
+        except BaseException:
+            self.drop(client)
+            raise
+        self.give_back(client)
+        return told if isinstance(told, int) else None
+
+    def close(self) -> None:
+        """Close the idle connections, which are made anew when somebody asks."""
+        self._pool.close_idle()

@@ -1,0 +1,283 @@
+"""Reading members and judging nothing: places, the ages of their instances' beats, witnesses.
+
+A look costs three steps whatever the number of members: the index, the members, the beats; each is
+as many requests to a server as fit its socket. Of a member that a caller holds already only the
+client flags are read. Readers change nothing but one thing: where an instance's sign of life is
+missing, they note that they missed it, so that its absence gets an age.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from servicegroup.driver import Sightings
+from servicegroup.model import Ending, EndKind, Member, Sighting
+
+from .beats import Beats, Sign
+from .codec import Codec
+from .commands import flags
+from .compaction import Compactor
+from .index import Index
+from .pulse import ENDED, MARKED
+from .reading import ABSENT, Found, Reader
+from .servers import Servers
+
+#: Members that are remembered in order to read less of them the next time.
+_REMEMBERED = 200_000
+
+_UNREAD = "the servers that hold it did not answer"
+_LOST = "memcached was started or flushed within the limit"
+_MISSED = "its sign of life is no longer in the store"
+
+
+class _Asked(NamedTuple):
+    """What a look is about: names of members, and the parts of the index that nobody could read."""
+
+    names: list[bytes]
+    unread: set[bytes]
+    length: int = 0
+
+
+class Sight:
+    """Looks at groups. Usable from any thread."""
+
+    def __init__(
+        self, servers: Servers, codec: Codec, index: Index, beats: Beats, limit: float
+    ) -> None:
+        self._servers = servers
+        self._codec = codec
+        self._index = index
+        self._beats = beats
+        self._reader = Reader(servers, codec)
+        self._limit = limit
+        self._compactor = Compactor(servers, codec, index, limit)
+        self._lock = threading.Lock()
+        # By member name: what was found last, so that the same line means the same member.
+        self._remembered: dict[bytes, Found] = {}
+
+    def sightings(
+        self,
+        group_id: str,
+        member_ids: Collection[str] | None,
+        known: Mapping[str, Member],
+    ) -> Sightings:
+        """See :meth:`servicegroup.driver.Driver.sightings`.
+
+        :raises ServersSilent: no server answered that knows whom the group has
+        """
+        whole = member_ids is None
+        if member_ids is not None and len(member_ids) == 1:
+            [one] = member_ids
+            quick = self._at_once(group_id, one)
+            if quick is not None:
+                return quick
+        asked = self._listed(group_id) if member_ids is None else self._named(group_id, member_ids)
+        found, unread = self._find(group_id, asked.names, known)
+        if unread and len(unread) == len(asked.names):
+            raise self._servers.silent(self._servers.everywhere)
+        places = {one.place.member.member_id: one.place for one in found.values()}
+        absent = [one for one in (known if whole else member_ids or ()) if one not in places]
+        lost = []
+        if absent and known:
+            names = {self._codec.member_name(group_id, one): one for one in absent if one in known}
+            if whole:  # those that left may no longer be in the index
+                more, silent = self._find(group_id, [one for one in names if one not in unread], {})
+                places.update({one.place.member.member_id: one.place for one in more.values()})
+                unread |= silent
+            for name, one in names.items():
+                shard = self._index.shard(group_id, name)
+                if one not in places and (name in unread or shard in asked.unread):
+                    lost.append(Sighting(known[one], ended=Ending(EndKind.VANISHED, _UNREAD)))
+        if absent and not whole:
+            lost += self._missed(group_id, [one for one in absent if one not in places], lost)
+        there = [place.member for place in places.values() if not place.left]
+        signs = self._beats.read([member.instance_id for member in there])
+        sightings = [_sighting(member, sign) for member, sign in zip(there, signs, strict=True)]
+        witnessed = self._witness(sightings, signs)
+        if len(there) < len(places):
+            sightings += [
+                Sighting(place.member, ended=Ending(EndKind.LEFT, "left"))
+                for member_id, place in places.items()
+                if place.left and (not whole or member_id in known)
+            ]
+        if whole:
+            self._compactor.consider(group_id, asked.length, len(there))
+        return Sightings(sightings + lost, witnessed)
+
+    def _at_once(self, group_id: str, member_id: str) -> Sightings | None:
+        """Look at one member that was seen before, in one request; only if all is well with it."""
+        name = self._codec.member_name(group_id, member_id)
+        one = self._remembered.get(name)
+        if one is None or one.place.left or one.place.member.withdrawn is not None:
+            return None
+        age = self._beats.with_line(self._key(name), one.line, one.place.member.instance_id)
+        return None if age is None else Sightings([Sighting(one.place.member, age)])
+
+    def groups(self) -> list[str]:
+        """Return the names of groups that have a member that did not leave, sorted."""
+        groups = []
+        for name in self._index.groups():
+            shards, _ = self._index.read_named(name)
+            names = list(dict.fromkeys(one for shard in shards for one in shard.names))
+            for at in range(0, len(names), 500):
+                found, _ = self._read(names[at : at + 500])
+                there = next((one.place for one in found.values() if not one.place.left), None)
+                if there is not None:
+                    groups.append(there.member.group_id)
+                    break
+        return sorted(groups)
+
+    def _missed(self, group_id: str, absent: list[str], lost: list[Sighting]) -> Iterator[Sighting]:
+        """Yield those asked for by id that may be absent because their servers lost their data."""
+        unread = {one.member.member_id for one in lost}
+        keys = {
+            one: self._key(self._codec.member_name(group_id, one))
+            for one in dict.fromkeys(absent)
+            if one not in unread
+        }
+        servers = {server for key in keys.values() for server in self._servers.of(key)}
+        young = self._beats.young(servers) if servers else set()
+        for one, key in keys.items():
+            if young.issuperset(self._servers.of(key)):
+                yield Sighting(Member(group_id, one), ended=Ending(EndKind.VANISHED, _LOST))
+
+    # -- whom ---------------------------------------------------------------------------------
+
+    def _listed(self, group_id: str) -> _Asked:
+        shards, unread = self._index.read(group_id)
+        if len(unread) == self._index.count:
+            raise self._servers.silent(self._servers.everywhere)
+        names: dict[bytes, None] = {}
+        for shard in shards:
+            names.update(dict.fromkeys(shard.names))
+        copies = {shard.server: 0 for shard in shards}
+        for shard in shards:
+            copies[shard.server] += len(shard.names)
+        return _Asked(list(names), unread, max(copies.values(), default=0))
+
+    def _named(self, group_id: str, member_ids: Collection[str]) -> _Asked:
+        names = [self._codec.member_name(group_id, one) for one in dict.fromkeys(member_ids)]
+        return _Asked(names, set())
+
+    # -- their places -------------------------------------------------------------------------
+
+    def _find(
+        self, group_id: str, names: Sequence[bytes], known: Mapping[str, Member]
+    ) -> tuple[dict[bytes, Found], set[bytes]]:
+        """Return the places of these names, and those names that nobody answered for."""
+        held: dict[bytes, Found] = {}
+        if known:
+            for name in names:
+                one = self._remembered.get(name)
+                if one is not None and known.get(one.place.member.member_id) == one.place.member:
+                    held[name] = one
+        same, changed = self._compare(held)
+        rest = [name for name in names if name not in held]
+        found, unread = self._read(rest + changed)
+        for name in list(found):
+            if found[name].place.member.group_id != group_id:
+                self._codec.refuse(self._key(name), "it is a member of another group")
+                del found[name]
+        self._remember(found)
+        if same:
+            found.update(same)
+            if len(found) > len(same):
+                found = {name: found[name] for name in names if name in found}
+        return found, unread
+
+    def _compare(self, held: dict[bytes, Found]) -> tuple[dict[bytes, Found], list[bytes]]:
+        """Return those that are still the same on all their servers, and the names of the rest."""
+        if not held:
+            return {}, []
+        same, changed = {}, []
+        keys = [self._key(name) for name in held]
+        first = self._reader.copies(keys, flags, 0)
+        second = self._reader.copies(keys, flags, 1)
+        for (name, one), here, there in zip(held.items(), first, second, strict=True):
+            line = one.line
+            if here is not None and here[1] == line and (there is None or there[1] == line):
+                same[name] = one
+            else:
+                changed.append(name)
+        return same, changed
+
+    def _read(self, names: list[bytes]) -> tuple[dict[bytes, Found], set[bytes]]:
+        """Read places whole; of two copies that differ the later one."""
+        if not names:
+            return {}, set()
+        found: dict[bytes, Found] = {}
+        doubtful = []
+        unread = set()
+        keys = [self._key(name) for name in names]
+        first = self._reader.places(keys, 0)
+        if len(self._servers.everywhere) > 1:
+            second = self._reader.copies(keys, flags, 1)
+        else:
+            second = [None] * len(names)
+        for name, here, there in zip(names, first, second, strict=True):
+            if isinstance(here, Found):
+                found[name] = here
+            if there is None:
+                if here is None:
+                    unread.add(name)
+            elif there[1] != (here.line if isinstance(here, Found) else ABSENT):
+                doubtful.append(name)
+        others = self._reader.places([self._key(name) for name in doubtful], 1)
+        for name, other in zip(doubtful, others, strict=True):
+            if isinstance(other, Found):
+                here = found.get(name)
+                if here is None or here.place.rank < other.place.rank:
+                    found[name] = other
+        return found, unread
+
+    def _remember(self, found: dict[bytes, Found]) -> None:
+        with self._lock:
+            if len(self._remembered) + len(found) > _REMEMBERED:
+                self._remembered.clear()
+            self._remembered.update(found)
+
+    def _key(self, name: bytes) -> bytes:
+        return self._codec.key(b"m", name)
+
+    # -- witnesses ----------------------------------------------------------------------------
+
+    def _witness(self, sightings: list[Sighting], signs: Sequence[Sign | None]) -> bool:
+        """Return whether silence can be believed; where only some of it can, the rest vanished.
+
+        Somebody whose beats are unbroken vouches for the servers that took them, and for no other.
+        """
+        silent = [
+            at
+            for at, one in enumerate(sightings)
+            if one.age is not None and one.age > self._limit and one.ended is None
+        ]
+        if not silent:
+            return True
+        servers = {server for at in silent for server in _servers(signs[at])}
+        vouched = self._beats.witnessed(servers)
+        believed = [at for at in silent if vouched & set(_servers(signs[at]))]
+        if not believed:
+            return False
+        reason = "nobody was heard throughout on the servers that hold its sign of life"
+        for at in set(silent) - set(believed):
+            ending = Ending(EndKind.VANISHED, reason)
+            sightings[at] = sightings[at]._replace(ended=ending)
+        return True
+
+
+def _servers(sign: Sign | None) -> tuple[int, ...]:
+    return () if sign is None else sign.servers
+
+
+def _sighting(member: Member, sign: Sign | None) -> Sighting:
+    if sign is None:
+        return Sighting(member, ended=Ending(EndKind.VANISHED, _UNREAD))
+    if sign.state == ENDED:
+        return Sighting(member, None, Ending(EndKind.ENDED, sign.reason, sign.age))
+    if member.withdrawn is not None:
+        return Sighting(member, sign.age, Ending(EndKind.WITHDRAWN, member.withdrawn))
+    if sign.state == MARKED and not sign.overdue:
+        return Sighting(member, None, Ending(EndKind.VANISHED, _MISSED))
+    return Sighting(member, sign.age)
