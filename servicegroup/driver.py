@@ -107,6 +107,9 @@ class Driver(abc.ABC):
     #: where that is not left to ``service_down_time``. The core beats several times within them,
     #: and tells the members that they are lost before they are over.
     ends_after: float | None = None
+    #: Seconds by which ages may be more or less than they are, where the store counts no finer. A
+    #: driver rounds so that nobody is beyond ``service_down_time`` who may be within it.
+    resolution: ClassVar[float] = 0.0
     #: Exceptions of the client library that mean "the store did not answer".
     client_errors: ClassVar[tuple[type[Exception], ...]] = (OSError,)
     #: The name of the option group and its options, registered before the driver is made.

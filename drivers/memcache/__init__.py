@@ -17,7 +17,7 @@ from servicegroup.driver import Lost, Sightings
 from servicegroup.model import Member
 
 from . import options
-from .beats import Beats
+from .beats import RESOLUTION, Beats
 from .codec import Codec
 from .index import Index
 from .members import Members
@@ -34,6 +34,7 @@ class MemcacheDriver(driver.Driver):
     """One or more memcached servers, 1.6 or later."""
 
     capabilities = driver.Capability.REMEMBERS
+    resolution: ClassVar[float] = RESOLUTION
     client_errors: ClassVar[tuple[type[Exception], ...]] = CLIENT_ERRORS
     options_group = options.GROUP
     options = options.OPTIONS

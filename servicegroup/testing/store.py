@@ -35,8 +35,8 @@ class Store:
         would. Without it what a loss must do is not tested, and there is no random walk.
     :param exact: the store's clock stands still but for *age*, so that boundaries are tested to the
         last digit
-    :param tolerance: seconds by which ages may be off; default: a twentieth of
-        ``service_down_time``, at least 0.5; 0 if *exact*
+    :param tolerance: seconds by which ages may be off, beside the driver's ``resolution``; default:
+        a twentieth of ``service_down_time``, at least 0.5; 0 if *exact*
     """
 
     def __init__(
@@ -59,9 +59,11 @@ class Store:
         self.conf = _configured(self.kind, {config.GROUP: core, **(options or {})})
         self.settings = config.settings(self.conf)
         down = self.settings.service_down_time
-        self.tolerance = max(0.5, down / 20) if tolerance is None else tolerance
         if exact:
-            self.tolerance = 0.0
+            tolerance = 0.0
+        elif tolerance is None:
+            tolerance = max(0.5, down / 20)
+        self.tolerance = tolerance + self.kind.resolution
         self._drivers: list[Driver] = []
 
     def driver(self, instance_id: str | None = None) -> Driver:

@@ -165,7 +165,7 @@ def test_an_instance_with_many_members_beats_in_one_request(memcached):
     [
         ({"servers": ["a b:1"]}, "no address"),
         ({"servers": ["h:x"]}, "'x' is no port"),
-        ({"servers": ["::1"]}, "needs brackets"),
+        ({"servers": ["::1"]}, r"written \[address\]:port"),
         ({"servers": []}, "names? at least one|servers is empty"),
         ({"servers": ["h:1", "h:1"]}, "twice"),
         ({"namespace": "a b"}, "namespace"),
