@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from servicegroup import driver
-from servicegroup.driver import Lost, Sightings
+from servicegroup.driver import Ages, Lost, Sightings
 from servicegroup.model import Member
 
 from . import options
@@ -76,9 +76,12 @@ class MemcacheDriver(driver.Driver):
         member_ids: Collection[str] | None = None,
         *,
         known: Mapping[str, Member] | None = None,
-        attributes: bool = True,  # noqa: ARG002 - they are in the same value
+        attributes: bool = True,
     ) -> Sightings:
-        return self._sight.sightings(group_id, member_ids, known or {})
+        return self._sight.sightings(group_id, member_ids, known or {}, attributes=attributes)
+
+    def ages(self, group_id: str) -> Ages:
+        return self._sight.ages(group_id)
 
     def groups(self) -> list[str]:
         return self._sight.groups()

@@ -9,7 +9,7 @@ from servicegroup.config import Settings
 
 from . import commands
 from .codec import Codec
-from .commands import LONGEST
+from .commands import LONGEST, LOOK
 from .pulse import ALIVE, ENDED, MARKED, Pulse
 from .reading import ABSENT, Reader
 from .replies import Reply, lines
@@ -51,16 +51,20 @@ class Beats:
         """
         asked = list(instance_ids)
         unique = list(dict.fromkeys(asked))
-        keys = [self._pulse.key(one) for one in unique]
+        keys = self._pulse.keys(unique)
         signs = self._signs(keys, 0)
-        second = [at for at, sign in enumerate(signs) if not self._is_fresh(sign)]
-        if second and len(self._servers.everywhere) > 1:
-            others = self._signs([keys[at] for at in second], 1)
-            for at, other in zip(second, others, strict=True):
-                signs[at] = _younger(signs[at], other)
-        self._tell_ends(keys, signs)
-        self._mark(keys, signs)
-        by_id = dict(zip(unique, map(self._known, signs), strict=True))
+        if not self._all_fresh(signs):
+            second = [at for at, sign in enumerate(signs) if not self._is_fresh(sign)]
+            if len(self._servers.everywhere) > 1:
+                others = self._signs([keys[at] for at in second], 1)
+                for at, other in zip(second, others, strict=True):
+                    signs[at] = _younger(signs[at], other)
+            self._tell_ends(keys, signs)
+            self._mark(keys, signs)
+            signs = [self._known(sign) for sign in signs]
+        if len(unique) == len(asked):
+            return signs
+        by_id = dict(zip(unique, signs, strict=True))
         return [by_id[one] for one in asked]
 
     def with_line(self, key: bytes, line: bytes, instance_id: str) -> float | None:
@@ -79,8 +83,8 @@ class Beats:
             for answer in found:
                 if b" t" in answer:
                     sign = _sign(0, answer)
-                    if sign.state == ALIVE and (youngest is None or sign.age < youngest):
-                        youngest = sign.age
+                    if sign is not None and sign.state == ALIVE:
+                        youngest = sign.age if youngest is None else min(youngest, sign.age)
                 elif answer == line:
                     members += 1
                 else:
@@ -140,16 +144,19 @@ class Beats:
     def _signs(self, keys: Sequence[bytes], copy: int) -> list[Sign | None]:
         if self._codec.sealed:
             return self._sealed_signs(keys, copy)
-        memo: dict[tuple[int, bytes], Sign] = {}
-        signs: list[Sign | None] = []
-        for answer in self._reader.copies(keys, commands.look, copy):
-            if answer is None:
-                signs.append(None)
-                continue
-            sign = memo.get(answer)
-            if sign is None:
-                sign = memo[answer] = _sign(*answer)
-            signs.append(sign)
+        # Nearly all replies are one of a few lines, and an equal sign is the very same object.
+        memo: dict[tuple[int, bytes | None], Sign | None] = {}
+        answers = self._reader.lines(keys, LOOK, copy)
+        if len(self._servers.everywhere) == 1:
+            few = {line: _sign(0, line) for line in set(answers)}
+            return [few[line] for line in answers]
+        signs = []
+        for key, line in zip(keys, answers, strict=True):
+            servers = self._servers.of(key)
+            place = (servers[copy % len(servers)], line)
+            if place not in memo:
+                memo[place] = _sign(*place)
+            signs.append(memo[place])
         return signs
 
     def _sealed_signs(self, keys: Sequence[bytes], copy: int) -> list[Sign | None]:
@@ -170,6 +177,9 @@ class Beats:
             else:
                 signs.append(Sign(reply.flags, float(LONGEST - reply.ttl), (answer.server,)))
         return signs
+
+    def _all_fresh(self, signs: Sequence[Sign | None]) -> bool:
+        return all(map(self._is_fresh, {id(sign): sign for sign in signs}.values()))
 
     def _is_fresh(self, sign: Sign | None) -> bool:
         return sign is not None and sign.state == ALIVE and sign.age <= self._fresh
@@ -225,8 +235,10 @@ def _younger(one: Sign | None, other: Sign | None) -> Sign | None:
     return first._replace(servers=servers)
 
 
-def _sign(server: int, line: bytes) -> Sign:
+def _sign(server: int, line: bytes | None) -> Sign | None:
     """Read ``HD f<flags> t<remaining>``; flags of nobody's are those of a missing sign."""
+    if line is None:
+        return None
     tokens = line.split(b" ")
     if line == ABSENT or len(tokens) != 3 or tokens[0] != b"HD":
         return Sign(-1, 0.0, (server,))

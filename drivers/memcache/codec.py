@@ -13,6 +13,7 @@ import hmac
 import json
 import logging
 import os
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -29,7 +30,18 @@ GROUP_LETTERS = 16
 #: The bit of a member key's client flags that says that it left.
 LEFT_FLAG = 1 << 31
 _TAG_LETTERS = 43
-_FIELDS = 2 + len(Member._fields)
+#: Instances are named by uuids, which may stand in a key as they are; by what else, as hashes.
+_UUID = re.compile("[0-9a-f-]{36}")
+_ANY = ("utf-8", "surrogatepass")
+
+_TEXT = (str, type(None))
+_TIME = (float, int, type(None))
+#: The types of a row: version, whether it left, and a member's fields, as each of them may be.
+_SHAPES = {
+    (int, int, str, str, str, str, int, started, dict, int, str, int, int, withdrawn)
+    for started in _TIME
+    for withdrawn in _TEXT
+}
 
 
 class Place(NamedTuple):
@@ -79,14 +91,15 @@ class Codec:
 
     def instance(self, kind: bytes, instance_id: str) -> bytes:
         """Return the key of something of this kind that belongs to an instance."""
-        if (
-            len(instance_id) == 36
-            and instance_id.isascii()
-            and instance_id.replace("-", "").isalnum()
-        ):
-            return self._prefix + kind + b":" + instance_id.encode()
-        hashed = _hash(instance_id.encode("utf-8", "surrogatepass"), MEMBER_LETTERS)
-        return self._prefix + kind + b":" + hashed
+        return self.instances(kind, [instance_id])[0]
+
+    def instances(self, kind: bytes, instance_ids: Sequence[str]) -> list[bytes]:
+        """Return the keys of something of this kind that belong to instances."""
+        prefix, plain = self._prefix + kind + b":", _UUID.fullmatch
+        return [
+            prefix + (one.encode() if plain(one) else _hash(one.encode(*_ANY), MEMBER_LETTERS))
+            for one in instance_ids
+        ]
 
     @staticmethod
     @functools.lru_cache(256)
@@ -200,25 +213,9 @@ def _json(payload: bytes) -> Any:
 
 def _place(row: Any) -> Place | None:
     """Return a row as a place if it is one, whoever wrote it."""
-    if type(row) is not list or len(row) != _FIELDS or row[0] != VERSION:
+    if type(row) is not list or tuple(map(type, row)) not in _SHAPES or row[0] != VERSION:
         return None
-    member = Member._make(row[2:])
-    if (
-        type(member.group_id) is str
-        and type(member.member_id) is str
-        and type(member.name) is str
-        and type(member.hostname) is str
-        and type(member.process_id) is int
-        and type(member.attributes) is dict
-        and type(member.version) is int
-        and type(member.instance_id) is str
-        and type(member.incarnation) is int
-        and type(member.revision) is int
-        and (member.withdrawn is None or type(member.withdrawn) is str)
-        and (member.started_at is None or isinstance(member.started_at, (int, float)))
-    ):
-        return Place(member, row[1] == 1)
-    return None
+    return Place(Member._make(row[2:]), row[1] == 1)
 
 
 def as_mapping(value: object) -> Mapping[str, Any]:

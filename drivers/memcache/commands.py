@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 #: The longest time that memcached takes as a number of seconds: 30 days. Longer ones are dates.
 LONGEST = 30 * 86400
+
+
+class Asked(NamedTuple):
+    """What is asked of many keys: what comes before and after each."""
+
+    before: bytes
+    after: bytes
+
+    def of(self, keys: Sequence[bytes]) -> bytes:
+        """Return the commands for these keys, of which there is one at least."""
+        return self.before + (self.after + self.before).join(keys) + self.after
+
+
+#: Client flags; client flags and remaining time; the value and its client flags.
+FLAGS = Asked(b"mg ", b" f\r\n")
+LOOK = Asked(b"mg ", b" f t\r\n")
+VALUE = Asked(b"mg ", b" v f\r\n")
 
 
 def read(key: bytes) -> bytes:

@@ -11,9 +11,8 @@ from __future__ import annotations
 import threading
 import time
 
-from . import commands
 from .codec import LEFT_FLAG, Codec
-from .commands import LONGEST
+from .commands import LONGEST, LOOK
 from .index import Index
 from .reading import ABSENT, Reader
 from .servers import Servers
@@ -69,11 +68,11 @@ class Compactor:
     def _gone(self, names: list[bytes]) -> set[bytes]:
         keys = [self._codec.key(b"m", name) for name in names]
         gone: set[bytes] = set()
-        first = self._reader.copies(keys, commands.look, 0)
-        second = self._reader.copies(keys, commands.look, 1)
+        first = self._reader.lines(keys, LOOK, 0)
+        second = self._reader.lines(keys, LOOK, 1)
         now = time.monotonic()
         for name, key, here, there in zip(names, keys, first, second, strict=True):
-            copies = [copy[1] for copy in (here, there) if copy is not None]
+            copies = [copy for copy in (here, there) if copy is not None]
             if len(copies) < len(self._servers.of(key)):
                 continue  # whoever did not answer may hold it
             if all(line == ABSENT for line in copies):

@@ -13,6 +13,7 @@ import json
 import math
 import random
 import zlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from servicegroup.config import Settings
@@ -226,6 +227,10 @@ class Pulse:
     def key(self, instance_id: str) -> bytes:
         """Return the key of an instance's sign of life, which its other keys live beside."""
         return self._codec.instance(b"b", instance_id)
+
+    def keys(self, instance_ids: Sequence[str]) -> list[bytes]:
+        """Return the keys of instances' signs of life."""
+        return self._codec.instances(b"b", instance_ids)
 
     def run_key(self, instance_id: str) -> bytes:
         """Return the key that is there while an instance's beats are unbroken."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
+from . import commands
 from .codec import Codec, Place
+from .commands import Asked
 from .replies import lines, values
 from .servers import Servers
 
@@ -28,68 +30,54 @@ class Reader:
         self._servers = servers
         self._codec = codec
 
-    def copies(
-        self, keys: Sequence[bytes], command: Callable[[bytes], bytes], copy: int
-    ) -> list[tuple[int, bytes] | None]:
-        """Send *command* to the first (*copy* 0) or second server of each key.
+    def lines(self, keys: Sequence[bytes], ask: Asked, copy: int) -> list[bytes | None]:
+        """Ask the first (*copy* 0) or second server of each key for what is in no value.
 
-        :returns: for each key the server and the line of its reply; ``None`` where there is no
-            such server or it did not answer
+        :returns: for each key the line of the reply; ``None`` where there is no such server or it
+            did not answer
         """
-        commands, order = self._spread(keys, command, copy)
-        answers = self._servers.ask(commands, lines)
-        found: list[tuple[int, bytes] | None] = [None] * len(keys)
-        for server, some in answers.items():
-            for at, line in zip(order[server], some, strict=False):
-                found[at] = (server, line)
-        return found
+        return self._read(keys, ask, copy, lines)
 
     def places(self, keys: Sequence[bytes], copy: int) -> list[Found | bytes | None]:
         """Read the places of members from their first or second server.
 
         :returns: for each key what was found, ``ABSENT``, or ``None`` where nobody answered
         """
-        commands, order = self._spread(keys, _read, copy)
-        answers = self._servers.ask(commands, values)
+        answers = self._read(keys, commands.VALUE, copy, values)
         found: list[Found | bytes | None] = [None] * len(keys)
-        at_places: list[int] = []
-        tokens: list[bytes] = []
-        texts: list[bytes] = []
-        for server, some in answers.items():
-            for at, answer in zip(order[server], some, strict=False):
-                if answer is None:
-                    found[at] = ABSENT
-                else:
-                    at_places.append(at)
-                    tokens.append(answer[0])
-                    texts.append(answer[1])
-        places = self._codec.decode_all([keys[at] for at in at_places], texts)
-        for at, token, place in zip(at_places, tokens, places, strict=True):
+        there, tokens, texts = [], [], []
+        for at, answer in enumerate(answers):
+            if isinstance(answer, tuple):
+                there.append(at)
+                tokens.append(answer[0])
+                texts.append(answer[1])
+            elif answer is not None:
+                found[at] = ABSENT
+        whole = len(there) == len(keys)
+        places = self._codec.decode_all(keys if whole else [keys[at] for at in there], texts)
+        for at, token, place in zip(there, tokens, places, strict=True):
             found[at] = ABSENT if place is None else Found(place, b"HD " + token)
         return found
 
-    def _spread(
-        self, keys: Sequence[bytes], command: Callable[[bytes], bytes], copy: int
-    ) -> tuple[dict[int, list[bytes]], dict[int, list[int]]]:
+    def _read(
+        self,
+        keys: Sequence[bytes],
+        ask: Asked,
+        copy: int,
+        reader: Callable[[int], Callable[[bytes], list[T] | None]],
+    ) -> list[T | None]:
         if len(self._servers.everywhere) == 1:
-            if copy:
-                return {}, {}
-            return {0: [command(key) for key in keys]}, {0: list(range(len(keys)))}
-        commands: dict[int, list[bytes]] = {}
+            answers = [] if copy else self._servers.ask_for({0: keys}, ask, reader).get(0, [])
+            return [*answers, *[None] * (len(keys) - len(answers))]
         order: dict[int, list[int]] = {}
         of = self._servers.of
         for at, key in enumerate(keys):
             servers = of(key)
             if copy < len(servers):
-                server = servers[copy]
-                if server in commands:
-                    commands[server].append(command(key))
-                    order[server].append(at)
-                else:
-                    commands[server] = [command(key)]
-                    order[server] = [at]
-        return commands, order
-
-
-def _read(key: bytes) -> bytes:
-    return b"mg %b v f\r\n" % key
+                order.setdefault(servers[copy], []).append(at)
+        asked = {server: [keys[at] for at in some] for server, some in order.items()}
+        found: list[T | None] = [None] * len(keys)
+        for server, some in self._servers.ask_for(asked, ask, reader).items():
+            for at, answer in zip(order[server], some, strict=False):
+                found[at] = answer
+        return found

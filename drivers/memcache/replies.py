@@ -72,11 +72,11 @@ def lines(count: int) -> Callable[[bytes], list[bytes] | None]:
     return parse
 
 
-def values(count: int) -> Callable[[bytes], list[tuple[bytes, bytes] | None] | None]:
-    """Return a parser of *count* replies to ``mg <key> v f``: the token of the flags, the value."""
+def values(count: int) -> Callable[[bytes], list[tuple[bytes, bytes] | bytes] | None]:
+    """Read *count* replies to ``mg <key> v f``: the token of the flags and the value, or a line."""
 
-    def parse(data: bytes) -> list[tuple[bytes, bytes] | None] | None:
-        parsed: list[tuple[bytes, bytes] | None] = []
+    def parse(data: bytes) -> list[tuple[bytes, bytes] | bytes] | None:
+        parsed: list[tuple[bytes, bytes] | bytes] = []
         add, find = parsed.append, data.find
         at = 0
         for _ in range(count):
@@ -89,7 +89,7 @@ def values(count: int) -> Callable[[bytes], list[tuple[bytes, bytes] | None] | N
                 add((flags, data[end + 2 : at]))
                 at += 2
             else:
-                add(None)
+                add(data[at:end])
                 at = end + 2
         return parsed if _ends(data, at) else None
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 from pymemcache.exceptions import MemcacheError
 
 from .client import CLOSE
+from .commands import Asked
 from .exchange import Request, exchange
 from .options import Options
 from .placement import Placement
@@ -148,17 +149,40 @@ class Servers:
         :returns: the replies of each server in the order of its commands. Where it stopped
             answering they end early; one that never answered is absent.
         """
-        waiting = {server: _chunks(some) for server, some in commands.items() if some}
+        return self._in_turn(
+            {
+                server: [
+                    Request(b"".join(chunk) + CLOSE, reader(len(chunk))) for chunk in _chunks(some)
+                ]
+                for server, some in commands.items()
+            }
+        )
+
+    def ask_for(
+        self,
+        keys: Mapping[int, Sequence[bytes]],
+        ask: Asked,
+        reader: Callable[[int], Read[list[T]]],
+    ) -> dict[int, list[T]]:
+        """Ask each server the same of each of its keys; answers are as by ``ask``."""
+        requests = {}
+        for server, some in keys.items():
+            longest = max(map(len, some), default=0) + len(ask.before) + len(ask.after)
+            size = min(MOST_COMMANDS, MOST_BYTES // longest)
+            chunks = [some[at : at + size] for at in range(0, len(some), size)]
+            requests[server] = [Request(ask.of(one) + CLOSE, reader(len(one))) for one in chunks]
+        return self._in_turn(requests)
+
+    def _in_turn(self, requests: Mapping[int, Sequence[Request[list[T]]]]) -> dict[int, list[T]]:
         found: dict[int, list[T]] = {}
+        waiting = {server: iter(some) for server, some in requests.items()}
         while waiting:
-            requests = {}
-            for server, chunks in waiting.items():
-                chunk = chunks.pop(0)
-                requests[server] = Request(b"".join(chunk) + CLOSE, reader(len(chunk)))
-            answers = self.exchange(requests)
+            turn = {server: next(some, None) for server, some in waiting.items()}
+            asked = {server: request for server, request in turn.items() if request is not None}
+            answers = self.exchange(asked)
             for server, answer in answers.items():
                 found.setdefault(server, []).extend(answer)
-            waiting = {one: rest for one, rest in waiting.items() if rest and one in answers}
+            waiting = {server: waiting[server] for server in answers}
         return found
 
     def exchange(self, requests: Mapping[int, Request[T]]) -> dict[int, T]:

@@ -9,15 +9,15 @@ missing, they note that they missed it, so that its absence gets an age.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from servicegroup.driver import Sightings
+from servicegroup.driver import Ages, Sightings
 from servicegroup.model import Ending, EndKind, Member, Sighting
 
 from .beats import Beats, Sign
 from .codec import Codec
-from .commands import flags
+from .commands import FLAGS
 from .compaction import Compactor
 from .index import Index
 from .pulse import ENDED, MARKED
@@ -62,6 +62,8 @@ class Sight:
         group_id: str,
         member_ids: Collection[str] | None,
         known: Mapping[str, Member],
+        *,
+        attributes: bool = True,
     ) -> Sightings:
         """See :meth:`servicegroup.driver.Driver.sightings`.
 
@@ -74,16 +76,14 @@ class Sight:
             if quick is not None:
                 return quick
         asked = self._listed(group_id) if member_ids is None else self._named(group_id, member_ids)
-        found, unread = self._find(group_id, asked.names, known)
-        if unread and len(unread) == len(asked.names):
-            raise self._servers.silent(self._servers.everywhere)
+        found, unread = self._find(group_id, asked, known if attributes else None)
         places = {one.place.member.member_id: one.place for one in found.values()}
         absent = [one for one in (known if whole else member_ids or ()) if one not in places]
         lost = []
         if absent and known:
             names = {self._codec.member_name(group_id, one): one for one in absent if one in known}
             if whole:  # those that left may no longer be in the index
-                more, silent = self._find(group_id, [one for one in names if one not in unread], {})
+                more, silent = self._places(group_id, [one for one in names if one not in unread])
                 places.update({one.place.member.member_id: one.place for one in more.values()})
                 unread |= silent
             for name, one in names.items():
@@ -105,6 +105,22 @@ class Sight:
         if whole:
             self._compactor.consider(group_id, asked.length, len(there))
         return Sightings(sightings + lost, witnessed)
+
+    def ages(self, group_id: str) -> Ages:
+        """See :meth:`servicegroup.driver.Driver.ages`.
+
+        :raises ServersSilent: no server answered that knows whom the group has
+        """
+        asked = self._listed(group_id)
+        found, _ = self._find(group_id, asked, None)
+        places = [one.place for one in found.values()]
+        there = [place.member for place in places if not place.left]
+        signs = self._beats.read([member.instance_id for member in there])
+        seen = [_sighting(member, sign) for member, sign in zip(there, signs, strict=True)]
+        witnessed = self._witness(seen, signs)
+        self._compactor.consider(group_id, asked.length, len(there))
+        ages = {one.member.member_id: one.age for one in seen if one.ended is None}
+        return Ages(ages, [one for one in seen if one.ended is not None], witnessed)
 
     def _at_once(self, group_id: str, member_id: str) -> Sightings | None:
         """Look at one member that was seen before, in one request; only if all is well with it."""
@@ -164,27 +180,43 @@ class Sight:
     # -- their places -------------------------------------------------------------------------
 
     def _find(
-        self, group_id: str, names: Sequence[bytes], known: Mapping[str, Member]
+        self, group_id: str, asked: _Asked, known: Mapping[str, Member] | None
     ) -> tuple[dict[bytes, Found], set[bytes]]:
-        """Return the places of these names, and those names that nobody answered for."""
-        held: dict[bytes, Found] = {}
-        if known:
-            for name in names:
-                one = self._remembered.get(name)
-                if one is not None and known.get(one.place.member.member_id) == one.place.member:
-                    held[name] = one
+        """Return the places of these names, and those names that nobody answered for.
+
+        :param known: whose attributes the caller holds; ``None`` if it does not need them
+
+        :raises ServersSilent: nobody answered for any
+        """
+        names = asked.names
+        with self._lock:
+            held = {name: one for name in names if (one := self._remembered.get(name)) is not None}
+        if known is not None:
+            get = known.get
+            held = {
+                name: one
+                for name, one in held.items()
+                if get((member := one.place.member).member_id) is member
+                or get(member.member_id) == member
+            }
         same, changed = self._compare(held)
-        rest = [name for name in names if name not in held]
-        found, unread = self._read(rest + changed)
+        rest = [name for name in names if name not in held] if len(held) < len(names) else []
+        found, unread = self._places(group_id, rest + changed)
+        if unread and len(unread) == len(names):
+            raise self._servers.silent(self._servers.everywhere)
+        if same and found:
+            found.update(same)
+            found = {name: found[name] for name in names if name in found}
+        return found or same, unread
+
+    def _places(self, group_id: str, names: list[bytes]) -> tuple[dict[bytes, Found], set[bytes]]:
+        """Return the places of these names as read now, and the names nobody answered for."""
+        found, unread = self._read(names)
         for name in list(found):
             if found[name].place.member.group_id != group_id:
                 self._codec.refuse(self._key(name), "it is a member of another group")
                 del found[name]
         self._remember(found)
-        if same:
-            found.update(same)
-            if len(found) > len(same):
-                found = {name: found[name] for name in names if name in found}
         return found, unread
 
     def _compare(self, held: dict[bytes, Found]) -> tuple[dict[bytes, Found], list[bytes]]:
@@ -192,12 +224,12 @@ class Sight:
         if not held:
             return {}, []
         same, changed = {}, []
-        keys = [self._key(name) for name in held]
-        first = self._reader.copies(keys, flags, 0)
-        second = self._reader.copies(keys, flags, 1)
+        keys = self._keys(held)
+        first = self._reader.lines(keys, FLAGS, 0)
+        second = self._reader.lines(keys, FLAGS, 1)
         for (name, one), here, there in zip(held.items(), first, second, strict=True):
             line = one.line
-            if here is not None and here[1] == line and (there is None or there[1] == line):
+            if here == line and (there is None or there == line):
                 same[name] = one
             else:
                 changed.append(name)
@@ -210,21 +242,18 @@ class Sight:
         found: dict[bytes, Found] = {}
         doubtful = []
         unread = set()
-        keys = [self._key(name) for name in names]
+        keys = self._keys(names)
         first = self._reader.places(keys, 0)
-        if len(self._servers.everywhere) > 1:
-            second = self._reader.copies(keys, flags, 1)
-        else:
-            second = [None] * len(names)
+        second = self._reader.lines(keys, FLAGS, 1)
         for name, here, there in zip(names, first, second, strict=True):
             if isinstance(here, Found):
                 found[name] = here
             if there is None:
                 if here is None:
                     unread.add(name)
-            elif there[1] != (here.line if isinstance(here, Found) else ABSENT):
+            elif there != (here.line if isinstance(here, Found) else ABSENT):
                 doubtful.append(name)
-        others = self._reader.places([self._key(name) for name in doubtful], 1)
+        others = self._reader.places(self._keys(doubtful), 1)
         for name, other in zip(doubtful, others, strict=True):
             if isinstance(other, Found):
                 here = found.get(name)
@@ -240,6 +269,10 @@ class Sight:
 
     def _key(self, name: bytes) -> bytes:
         return self._codec.key(b"m", name)
+
+    def _keys(self, names: Iterable[bytes]) -> list[bytes]:
+        prefix = self._key(b"")
+        return [prefix + name for name in names]
 
     # -- witnesses ----------------------------------------------------------------------------
 
