@@ -10,9 +10,10 @@ from servicegroup.config import Settings
 from . import commands
 from .codec import Codec
 from .commands import LONGEST, LOOK
+from .glance import Glance
 from .pulse import ALIVE, ENDED, MARKED, Pulse
 from .reading import ABSENT, Reader
-from .replies import Reply, lines
+from .replies import Reply
 from .servers import Servers
 
 #: Seconds by which an age may be more or less: the server counts whole ones.
@@ -67,29 +68,15 @@ class Beats:
         by_id = dict(zip(unique, signs, strict=True))
         return [by_id[one] for one in asked]
 
-    def with_line(self, key: bytes, line: bytes, instance_id: str) -> float | None:
-        """Return the age of a fresh beat if all that answer for *key* say *line*; one request."""
-        if self._codec.sealed:
+    def glance(self, key: bytes, line: bytes, instance_id: str) -> Glance | None:
+        """Return what looks at a member and its sign of life at once; ``None`` if nothing may."""
+        if self._codec.sealed:  # its value has to be seen
             return None
-        beat = self._pulse.key(instance_id)
-        asked: dict[int, list[bytes]] = {}
-        for server in self._servers.of(key):
-            asked[server] = [b"mg %b f\r\n" % key]
-        for server in self._servers.of(beat):
-            asked.setdefault(server, []).append(commands.look(beat))
-        youngest: float | None = None
-        members = 0
-        for found in self._servers.ask(asked, lines).values():
-            for answer in found:
-                if b" t" in answer:
-                    sign = _sign(0, answer)
-                    if sign is not None and sign.state == ALIVE:
-                        youngest = sign.age if youngest is None else min(youngest, sign.age)
-                elif answer == line:
-                    members += 1
-                else:
-                    return None
-        return youngest if members and youngest is not None and youngest <= self._fresh else None
+        return Glance(self._servers, key, line, self._pulse.key(instance_id), b"HD f%d" % ALIVE)
+
+    def is_fresh(self, age: float) -> bool:
+        """Whether an age is such that nobody else has to be asked."""
+        return age <= self._fresh
 
     def witnessed(self, servers: Collection[int]) -> set[int]:
         """Return those of *servers* on which somebody beat without a break for the whole limit."""

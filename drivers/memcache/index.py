@@ -41,6 +41,16 @@ class Shard(NamedTuple):
     cas: int
 
 
+class Appended(NamedTuple):
+    """Names on their way into a shard."""
+
+    server: int
+    shard: bytes
+    names: list[bytes]
+    epoch: Answer
+    done: Answer
+
+
 class Index:
     """Adds names and reads them. Usable from any thread."""
 
@@ -107,14 +117,20 @@ class Index:
             self.add(lost)
         return not lost
 
-    def add(self, wanted: Wanted) -> None:
+    def add(self, wanted: Wanted, sent: Iterable[Appended] = ()) -> None:
         """See to it that these names are in their shards, on every server that answers.
 
+        :param sent: what was appended with another batch, which was run by now
         :raises ServersSilent: there is a shard that no server took a name for
         """
         todo = [(server, shard) for shard in wanted for server in self._servers.of(shard)]
+        self._appended(sent)
         for _ in range(_ATTEMPTS):
-            todo = self._append(todo, wanted)
+            batch = self._servers.batch()
+            some = self._append(batch, todo, wanted)
+            if some:
+                batch.run()
+            todo = self._appended(some)
             if todo:
                 todo = self._make(todo, wanted)
             if not todo:
@@ -124,13 +140,18 @@ class Index:
             if not any(self._holds(server, shard, names) for server in copies):
                 raise self._servers.silent(copies)
 
+    def append(self, batch: Batch, wanted: Wanted) -> list[Appended]:
+        """Put into *batch* what appends these names, as far as they are not known to be there."""
+        todo = [(server, shard) for shard in wanted for server in self._servers.of(shard)]
+        return self._append(batch, todo, wanted)
+
     def _holds(self, server: int, shard: bytes, names: Collection[bytes]) -> bool:
         with self._lock:
             return self._asserted.get((server, shard), (0, set()))[1].issuperset(names)
 
-    def _append(self, todo: list[tuple[int, bytes]], wanted: Wanted) -> list[tuple[int, bytes]]:
-        """Append what is not known to be there; returns the shards that do not exist."""
-        batch = self._servers.batch()
+    def _append(
+        self, batch: Batch, todo: Iterable[tuple[int, bytes]], wanted: Wanted
+    ) -> list[Appended]:
         sent = []
         for server, shard in todo:
             with self._lock:
@@ -139,8 +160,11 @@ class Index:
             if names:
                 epoch = batch.add(server, commands.flags(shard))
                 done = batch.add(server, commands.append(shard, _entries(names)))
-                sent.append((server, shard, names, epoch, done))
-        batch.run()
+                sent.append(Appended(server, shard, names, epoch, done))
+        return sent
+
+    def _appended(self, sent: Iterable[Appended]) -> list[tuple[int, bytes]]:
+        """Take note of what was appended; returns the shards that do not exist."""
         absent = []
         for server, shard, names, epoch, done in sent:
             if done.reply is None or epoch.reply is None:

@@ -33,6 +33,17 @@ class Outcome(NamedTuple):
     now: Place | None
 
 
+class Beside(NamedTuple):
+    """What else goes out with a change: *batch* with the first reading, of which *read* is told.
+
+    *write* may add to what brings these outcomes about, if all is on one server: it comes after.
+    """
+
+    batch: Batch
+    read: Callable[[], None]
+    write: Callable[[Batch, list[Outcome]], None]
+
+
 class _Copy(NamedTuple):
     server: int
     place: Place | None
@@ -46,6 +57,7 @@ class _Work(NamedTuple):
     members: Sequence[Member]
     decide: Decide
     outcomes: list[Outcome | None]
+    beside: Beside | None
 
 
 class Members:
@@ -65,21 +77,22 @@ class Members:
         return self._codec.flags(Place(member))
 
     def change(
-        self, members: Sequence[Member], decide: Decide, beside: Batch | None = None
+        self, members: Sequence[Member], decide: Decide, beside: Beside | None = None
     ) -> list[Outcome]:
         """Let *decide* say for each member what comes in its place; ``None`` leaves what is there.
 
         Copies that lag behind are brought up to date. *decide* may be called more than once for a
-        member. What is in *beside* goes out with the first reading.
+        member.
 
         :raises ServersSilent: no server of some member answered; others may have been changed
         """
         outcomes: list[Outcome | None] = [None] * len(members)
         keys = [self.key(member) for member in members]
-        batch = beside or self._servers.batch()
+        batch = self._servers.batch() if beside is None else beside.batch
+        work = _Work(keys, members, decide, outcomes, beside)
         pending = list(range(len(members)))
         for attempt in range(_ATTEMPTS):
-            pending = self._round(batch, _Work(keys, members, decide, outcomes), pending)
+            pending = self._round(batch, work, pending, first=attempt == 0)
             if not pending:
                 break
             time.sleep(random.random() * min(0.001 * attempt, 0.02))  # noqa: S311
@@ -89,7 +102,7 @@ class Members:
             raise MemcacheServerError(f"member {member_id!r} is changed by too many at once")
         return [outcome or Outcome(None, None) for outcome in outcomes]
 
-    def _round(self, batch: Batch, work: _Work, pending: list[int]) -> list[int]:
+    def _round(self, batch: Batch, work: _Work, pending: list[int], *, first: bool) -> list[int]:
         """Read, decide and write once; returns those for which somebody else was quicker."""
         keys, outcomes = work.keys, work.outcomes
         again: list[int] = []
@@ -98,6 +111,8 @@ class Members:
         held = set()
         reading = [(at, batch.add_everywhere(keys[at], commands.read(keys[at]))) for at in pending]
         batch.run()
+        if first and work.beside is not None:
+            work.beside.read()
         writing = self._servers.batch()
         for at, answers in reading:
             if keys[at] in held:  # the same member twice in one call: one after the other
@@ -115,6 +130,9 @@ class Members:
             outcomes[at] = Outcome(before, now)
             answer = writing.add(copies[0].server, self._write(keys[at], now, copies[0]))
             deciding.append((at, now, copies[1:], answer))
+        if work.beside is not None and deciding and len(self._servers.everywhere) == 1:
+            done = (outcomes[at] for at, *_ in deciding)
+            work.beside.write(writing, [one for one in done if one is not None])
         writing.run()
         for at, now, others, answer in deciding:
             if answer.reply is None or not _carried_out(answer.reply):

@@ -6,14 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from . import commands
+from .client import CLOSE
 from .codec import Codec, Place
 from .commands import Asked
+from .exchange import Request
 from .replies import lines, values
 from .servers import Servers
 
 T = TypeVar("T")
 
 ABSENT = b"EN"
+_ONE = values(1)
 
 
 class Found(NamedTuple):
@@ -59,6 +62,17 @@ class Reader:
             found[at] = ABSENT if place is None else Found(place, b"HD " + token)
         return found
 
+    def place(self, key: bytes) -> Found | None:
+        """Read one place; ``None`` where its copies differ, or there is none."""
+        request = Request(commands.VALUE.of([key]) + CLOSE, _ONE)
+        answers = self._servers.exchange(dict.fromkeys(self._servers.of(key), request))
+        copies = [copy for (copy,) in answers.values()]
+        first = copies[0] if copies else None
+        if not isinstance(first, tuple) or any(copy != first for copy in copies):
+            return None
+        place = self._codec.decode(key, first[1])
+        return None if place is None else Found(place, b"HD " + first[0])
+
     def _read(
         self,
         keys: Sequence[bytes],
@@ -66,6 +80,8 @@ class Reader:
         copy: int,
         reader: Callable[[int], Callable[[bytes], list[T] | None]],
     ) -> list[T | None]:
+        if not keys:
+            return []
         if len(self._servers.everywhere) == 1:
             answers = [] if copy else self._servers.ask_for({0: keys}, ask, reader).get(0, [])
             return [*answers, *[None] * (len(keys) - len(answers))]

@@ -11,11 +11,11 @@ from servicegroup.model import Member
 
 from .codec import Place
 from .commands import flags
-from .index import Index
-from .members import Decide, Members, Outcome
+from .index import Appended, Index
+from .members import Beside, Decide, Members, Outcome
 from .pulse import Pulse
 from .quiet import Quiet
-from .servers import Answer, Servers
+from .servers import Answer, Batch, Servers
 
 
 class Reporter:
@@ -135,22 +135,34 @@ class Reporter:
         batch = self._servers.batch()
         instances = dict.fromkeys(member.instance_id for member in members)
         beats = [self._pulse.begin(batch, instance_id) for instance_id in instances]
-        batch.run()
-        for beat in beats:
-            self._pulse.finish(beat)
-        outcomes = self._members.change(members, decide)
-        stored = []
-        moved = set()
-        for member, outcome in zip(members, outcomes, strict=True):
-            now, before = outcome.now, outcome.before
-            if now is None or not now.holds(member._replace(incarnation=now.member.incarnation)):
-                continue
-            stored.append(now.member)
-            if before is not None and not before.same_life(now.member):
-                moved.add(before.member.instance_id)
-            if before is None or before.left or not before.same_life(now.member):
-                self._index.forget(self._index.wanted([now.member]))
-        self._index.add(self._index.wanted(stored))
+        appended: list[Appended] = []
+
+        def read() -> None:
+            for beat in beats:
+                self._pulse.finish(beat)
+
+        def write(writing: Batch, outcomes: Sequence[Outcome]) -> None:
+            self._index.forget(self._index.wanted(_new(outcomes)))
+            stored = [one.now.member for one in outcomes if one.now is not None]
+            appended.extend(self._index.append(writing, self._index.wanted(stored)))
+
+        outcomes = self._members.change(members, decide, Beside(batch, read, write))
+        stored = [
+            done
+            for member, done in zip(members, outcomes, strict=True)
+            if done.now is not None
+            and done.now.holds(member._replace(incarnation=done.now.member.incarnation))
+        ]
+        if not appended:
+            self._index.forget(self._index.wanted(_new(stored)))
+        wanted = self._index.wanted(one.now.member for one in stored if one.now is not None)
+        self._index.add(wanted, appended)
+        moved = {
+            one.before.member.instance_id
+            for one in stored
+            if one.before is not None and one.now is not None
+            if not one.before.same_life(one.now.member)
+        }
         self._tell(moved - {self._own})
         return outcomes
 
@@ -165,6 +177,16 @@ class Reporter:
             for member in members:
                 if member.instance_id == self._own:
                     self._held[member.group_id, member.member_id] = member.incarnation
+
+
+def _new(outcomes: Iterable[Outcome]) -> list[Member]:
+    """Return those that are another life than what was there, or came back."""
+    return [
+        now.member
+        for before, now in outcomes
+        if now is not None
+        if before is None or before.left or not before.same_life(now.member)
+    ]
 
 
 def _evidence(member: Member, before: Place | None) -> Lost | None:

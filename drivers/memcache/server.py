@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import weakref
 
 from pymemcache.exceptions import MemcacheError
 
@@ -37,10 +38,11 @@ class Server:
             "default_noreply": False,
             "tls_context": options.tls,
         }
-        self._open()
+        self.open()
+        _servers.add(self)
 
-    def _open(self) -> None:
-        self._pid = os.getpid()
+    def open(self) -> None:
+        """Begin without connections; those that are there are left to whom they belong."""
         self._pool = Pool(**self._arguments)
 
     @property
@@ -55,8 +57,6 @@ class Server:
 
     def lease(self) -> MetaClient:
         """Return a client for one request, connected or not."""
-        if self._pid != os.getpid():  # after a fork: what is there belongs to the parent
-            self._open()
         client: MetaClient = self._pool.client_pool.get()
         return client
 
@@ -99,3 +99,12 @@ class Server:
     def close(self) -> None:
         """Close the idle connections, which are made anew when somebody asks."""
         self._pool.close_idle()
+
+
+def _after_fork_in_child() -> None:
+    for server in list(_servers):
+        server.open()
+
+
+_servers: weakref.WeakSet[Server] = weakref.WeakSet()
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -155,6 +155,7 @@ class Servers:
                     Request(b"".join(chunk) + CLOSE, reader(len(chunk))) for chunk in _chunks(some)
                 ]
                 for server, some in commands.items()
+                if some
             }
         )
 
@@ -174,15 +175,21 @@ class Servers:
         return self._in_turn(requests)
 
     def _in_turn(self, requests: Mapping[int, Sequence[Request[list[T]]]]) -> dict[int, list[T]]:
+        if all(len(some) == 1 for some in requests.values()):
+            return self.exchange({server: some[0] for server, some in requests.items()})
         found: dict[int, list[T]] = {}
-        waiting = {server: iter(some) for server, some in requests.items()}
-        while waiting:
-            turn = {server: next(some, None) for server, some in waiting.items()}
-            asked = {server: request for server, request in turn.items() if request is not None}
+        for turn in range(max(map(len, requests.values()))):
+            asked = {
+                server: some[turn]
+                for server, some in requests.items()
+                if turn < len(some) and (server in found or not turn)
+            }
             answers = self.exchange(asked)
-            for server, answer in answers.items():
-                found.setdefault(server, []).extend(answer)
-            waiting = {server: waiting[server] for server in answers}
+            for server in asked:
+                if server in answers:
+                    found.setdefault(server, []).extend(answers[server])
+                else:
+                    requests = {one: some for one, some in requests.items() if one != server}
         return found
 
     def exchange(self, requests: Mapping[int, Request[T]]) -> dict[int, T]:

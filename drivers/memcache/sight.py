@@ -19,6 +19,7 @@ from .beats import Beats, Sign
 from .codec import Codec
 from .commands import FLAGS
 from .compaction import Compactor
+from .glance import Glance
 from .index import Index
 from .pulse import ENDED, MARKED
 from .reading import ABSENT, Found, Reader
@@ -56,6 +57,8 @@ class Sight:
         self._lock = threading.Lock()
         # By member name: what was found last, so that the same line means the same member.
         self._remembered: dict[bytes, Found] = {}
+        # By member name: the question whether it is still as it was found.
+        self._glances: dict[bytes, Glance] = {}
 
     def sightings(
         self,
@@ -123,13 +126,28 @@ class Sight:
         return Ages(ages, [one for one in seen if one.ended is not None], witnessed)
 
     def _at_once(self, group_id: str, member_id: str) -> Sightings | None:
-        """Look at one member that was seen before, in one request; only if all is well with it."""
+        """Look at one member in a request, or two if it is new; only if all is well with it."""
         name = self._codec.member_name(group_id, member_id)
         one = self._remembered.get(name)
-        if one is None or one.place.left or one.place.member.withdrawn is not None:
+        if one is None:
+            one = self._reader.place(self._key(name))
+            if one is None or one.place.member.group_id != group_id:
+                return None
+            self._remember({name: one})
+        if one.place.left or one.place.member.withdrawn is not None:
             return None
-        age = self._beats.with_line(self._key(name), one.line, one.place.member.instance_id)
-        return None if age is None else Sightings([Sighting(one.place.member, age)])
+        glance = self._glances.get(name)
+        if glance is None or glance.line != one.line:
+            glance = self._beats.glance(self._key(name), one.line, one.place.member.instance_id)
+            if glance is None:
+                return None
+            if len(self._glances) >= _REMEMBERED:
+                self._glances.clear()
+            self._glances[name] = glance
+        age = glance.age()
+        if age is None or not self._beats.is_fresh(age):
+            return None
+        return Sightings([Sighting(one.place.member, age)])
 
     def groups(self) -> list[str]:
         """Return the names of groups that have a member that did not leave, sorted."""
