@@ -13,7 +13,7 @@ from .codec import Place
 from .commands import flags
 from .index import Appended, Index
 from .members import Beside, Decide, Members, Outcome
-from .pulse import Pulse
+from .pulse import Beat, Pulse
 from .quiet import Quiet
 from .servers import Answer, Batch, Servers
 
@@ -41,7 +41,7 @@ class Reporter:
             now = self._servers.now()
             return Place(member._replace(incarnation=last + 1, started_at=now))
 
-        outcomes = self._store(members, decide)
+        outcomes = self._store(members, decide, certain=True)
         joined = [one.now.member for one in outcomes if one.now is not None]
         self._hold(joined)
         return joined
@@ -130,38 +130,36 @@ class Reporter:
         """See :meth:`servicegroup.driver.Driver.end`."""
         self._pulse.end(instance_id, reason)
 
-    def _store(self, members: Sequence[Member], decide: Decide) -> list[Outcome]:
-        """Store members with a beat of their instances, then name them in the index."""
-        batch = self._servers.batch()
-        instances = dict.fromkeys(member.instance_id for member in members)
-        beats = [self._pulse.begin(batch, instance_id) for instance_id in instances]
-        appended: list[Appended] = []
+    def _store(
+        self, members: Sequence[Member], decide: Decide, *, certain: bool = False
+    ) -> list[Outcome]:
+        """Store members with a beat of their instances, and name them in the index.
 
-        def read() -> None:
-            for beat in beats:
-                self._pulse.finish(beat)
-
-        def write(writing: Batch, outcomes: Sequence[Outcome]) -> None:
-            self._index.forget(self._index.wanted(_new(outcomes)))
-            stored = [one.now.member for one in outcomes if one.now is not None]
-            appended.extend(self._index.append(writing, self._index.wanted(stored)))
-
-        outcomes = self._members.change(members, decide, Beside(batch, read, write))
+        :param certain: each will be stored, so that the beats may go out with the first reading
+        """
+        storing = _Storing(self._pulse, self._index)
+        reading = self._servers.batch()
+        if certain:
+            storing.beat(reading, members)
+        beside = Beside(reading, storing.read, storing.write)
+        outcomes = self._members.change(members, decide, beside)
         stored = [
             done
             for member, done in zip(members, outcomes, strict=True)
             if done.now is not None
             and done.now.holds(member._replace(incarnation=done.now.member.incarnation))
         ]
-        if not appended:
+        batch = self._servers.batch()
+        storing.beat(batch, _now(stored))
+        batch.run()
+        storing.read()
+        if not storing.appended:
             self._index.forget(self._index.wanted(_new(stored)))
-        wanted = self._index.wanted(one.now.member for one in stored if one.now is not None)
-        self._index.add(wanted, appended)
+        self._index.add(self._index.wanted(_now(stored)), storing.appended)
         moved = {
-            one.before.member.instance_id
-            for one in stored
-            if one.before is not None and one.now is not None
-            if not one.before.same_life(one.now.member)
+            before.member.instance_id
+            for before, now in stored
+            if before is not None and now is not None and not before.same_life(now.member)
         }
         self._tell(moved - {self._own})
         return outcomes
@@ -177,6 +175,39 @@ class Reporter:
             for member in members:
                 if member.instance_id == self._own:
                     self._held[member.group_id, member.member_id] = member.incarnation
+
+
+class _Storing:
+    """What goes along with storing members: beats of their instances, their names in the index."""
+
+    def __init__(self, pulse: Pulse, index: Index) -> None:
+        self._pulse = pulse
+        self._index = index
+        self._begun: set[str] = set()
+        self._beats: list[Beat] = []
+        self.appended: list[Appended] = []
+
+    def beat(self, batch: Batch, members: Iterable[Member]) -> None:
+        """Put a beat of each of their instances into *batch*, once in all."""
+        for instance_id in dict.fromkeys(member.instance_id for member in members):
+            if instance_id not in self._begun:
+                self._begun.add(instance_id)
+                self._beats.append(self._pulse.begin(batch, instance_id))
+
+    def read(self) -> None:
+        """Take in the replies to the beats so far."""
+        while self._beats:
+            self._pulse.finish(self._beats.pop())
+
+    def write(self, writing: Batch, outcomes: Sequence[Outcome]) -> None:
+        """Put beats and names into what brings these outcomes about."""
+        self.beat(writing, _now(outcomes))
+        self._index.forget(self._index.wanted(_new(outcomes)))
+        self.appended += self._index.append(writing, self._index.wanted(_now(outcomes)))
+
+
+def _now(outcomes: Iterable[Outcome]) -> list[Member]:
+    return [now.member for _, now in outcomes if now is not None]
 
 
 def _new(outcomes: Iterable[Outcome]) -> list[Member]:

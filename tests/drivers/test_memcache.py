@@ -36,7 +36,7 @@ def make_store(servers, **options):
 
 
 class TestMemcache(DriverConformance):
-    walks = 8
+    walks = 40
     steps = 25
 
     @pytest.fixture
@@ -49,7 +49,7 @@ class TestMemcache(DriverConformance):
 class TestSealed(DriverConformance):
     """Everything carries an HMAC."""
 
-    walks = 3
+    walks = 15
     steps = 20
 
     @pytest.fixture
@@ -70,7 +70,7 @@ def three(server_home):
 class TestThreeServers(DriverConformance):
     """Every key is on two of three servers."""
 
-    walks = 5
+    walks = 25
     steps = 20
 
     @pytest.fixture
