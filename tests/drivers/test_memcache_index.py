@@ -2,12 +2,10 @@
 
 import itertools
 import threading
-import uuid
 
 import pytest
 from servers.hole import Hole
 
-from servicegroup.driver import Context
 from servicegroup.testing import Store
 from servicegroup.testing.scene import GROUP, join, listed, member, seen
 
@@ -158,23 +156,3 @@ def test_an_instance_with_many_members_beats_in_one_request(memcached):
         before = hole.count
         assert driver.heartbeat(driver.context.instance_id, held) == []
         assert hole.count - before == 1
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"servers": ["a b:1"]}, "no address"),
-        ({"servers": ["h:x"]}, "'x' is no port"),
-        ({"servers": ["::1"]}, r"written \[address\]:port"),
-        ({"servers": []}, "names? at least one|servers is empty"),
-        ({"servers": ["h:1", "h:1"]}, "twice"),
-        ({"namespace": "a b"}, "namespace"),
-        ({"secret_key": "short"}, "at least 16"),
-        ({"tls_cafile": "/x"}, "tls=true"),
-        ({"tls": True, "tls_cafile": "/nowhere/ca.pem"}, "tls_cafile='/nowhere/ca.pem'"),
-    ],
-)
-def test_options_that_cannot_work_are_named(options, words):
-    store = Store("memcache", {"servicegroup_memcache": options})
-    with pytest.raises(ValueError, match=words):
-        store.kind(Context(store.conf, store.settings, str(uuid.uuid4())))

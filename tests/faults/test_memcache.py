@@ -141,7 +141,8 @@ def detour(group, server, hole):
     """Lead a ServiceGroup's connections to one server through a proxy; its name stays the same."""
     [door] = group._process.doors()
     [led] = [one for one in door.driver._servers._servers if one.name == server.address]
-    led._address = led._address._replace(port=int(hole.address.rpartition(":")[2]))
+    led._arguments["server"] = hole.address
+    led.open()
 
 
 def test_a_cut_connection_is_not_noticed(memcached_server, group):

@@ -1,9 +1,9 @@
 """Fixtures that start private servers, and the account of what was left out for want of one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pytest
 from servers.database import DatabaseServer
@@ -34,7 +34,7 @@ class DatabaseFactory(Protocol[D_co]):
 class MemcachedFactory(Protocol):
     """Starts one more memcached, ended after the test."""
 
-    def __call__(self, *, memory: int = 64, settings: Sequence[str] = ()) -> Memcached: ...
+    def __call__(self, **how: Any) -> Memcached: ...
 
 
 @contextmanager
@@ -131,9 +131,9 @@ def memcached_server(server_home: Home) -> Iterator[MemcachedFactory]:
     """Start memcached servers that the test may kill, pause or restart."""
     with ExitStack() as started:
 
-        def make(*, memory: int = 64, settings: Sequence[str] = ()) -> Memcached:
+        def make(**how: Any) -> Memcached:
             with requirements():
-                server = Memcached(server_home, memory=memory, settings=settings)
+                server = Memcached(server_home, **how)
             started.enter_context(server)
             return server
 

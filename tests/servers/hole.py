@@ -1,8 +1,9 @@
-"""A TCP proxy in front of any server, that can cut, refuse and swallow what passes."""
+"""A TCP proxy in front of any server, that can cut, swallow and drip what passes."""
 
 import contextlib
 import socket
 import threading
+import time
 from typing import Self
 
 from servers.ports import LOOPBACK
@@ -21,6 +22,8 @@ class Hole:
         self._server = address
         #: While it is set, nothing is passed on either way, and connections stay.
         self.swallows = threading.Event()
+        #: Seconds before each single byte of a reply, if any.
+        self.drips = 0.0
         self._listener = socket.create_server((LOOPBACK, 0))
         self.address = f"{LOOPBACK}:{self._listener.getsockname()[1]}"
         self._lock = threading.Lock()
@@ -78,8 +81,11 @@ class Hole:
                     with self._lock:
                         self.count += (rest + data).count(self._marker)
                     rest = data[1 - len(self._marker) :]
-                if not self.swallows.is_set():
-                    other.sendall(data)
+                drips = 0.0 if asks else self.drips
+                for part in (data[at : at + 1] for at in range(len(data))) if drips else (data,):
+                    time.sleep(drips)
+                    if not self.swallows.is_set():
+                        other.sendall(part)
         for each in (one, other):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

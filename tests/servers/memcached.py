@@ -1,8 +1,12 @@
 """Private memcached servers."""
 
+import contextlib
 import re
 import socket
+import ssl
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote_to_bytes
 
@@ -16,7 +20,11 @@ PATIENCE = 10.0
 
 
 class Memcached(Server):
-    """One memcached; *settings* are added to its command line."""
+    """One memcached; *settings* are added to its command line.
+
+    :param tls: it speaks TLS only, by the certificate in the file ``certificate``
+    :param unix: it listens at a Unix socket only
+    """
 
     name = "memcached"
     account = "memcache"
@@ -24,19 +32,55 @@ class Memcached(Server):
     stop_within: ClassVar[float] = 5.0
 
     def __init__(
-        self, home: Home, *, skewable: bool = False, memory: int = 64, settings: Sequence[str] = ()
+        self,
+        home: Home,
+        *,
+        skewable: bool = False,
+        memory: int = 64,
+        settings: Sequence[str] = (),
+        tls: bool = False,
+        unix: bool = False,
     ) -> None:
         super().__init__(home, skewable=skewable)
         self.memory = memory
         self.settings = list(settings)
+        self.tls = tls
+        self.unix = unix
 
     @classmethod
     def find(cls) -> None:
         find_program("memcached", "memcached")
 
+    @property
+    def certificate(self) -> Path:
+        """The file of the certificate, which vouches for itself."""
+        return self.folder / "certificate.pem"
+
+    @property
+    def address(self) -> str:
+        """``host:port`` for clients, or the path of the socket."""
+        return str(self.folder / "socket") if self.unix else super().address
+
+    def prepare(self) -> None:
+        if not self.tls:
+            return
+        key = self.folder / "key.pem"
+        kind = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-x509"]
+        names = ["-subj", "/CN=test", "-addext", f"subjectAltName=IP:{self.host}"]
+        files = ["-keyout", str(key), "-out", str(self.certificate)]
+        openssl = str(find_program("openssl", "openssl"))
+        command = [openssl, "req", *kind, *names, *files]
+        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
+        key.chmod(0o644)
+
     def command(self) -> list[str]:
         program = str(find_program("memcached", "memcached"))
         where = ["-l", self.host, "-p", str(self.port), "-U", "0"]
+        if self.unix:
+            where = ["-s", self.address, "-a", "0777"]
+        if self.tls:
+            key = self.folder / "key.pem"
+            where += ["-Z", "-o", f"ssl_chain_cert={self.certificate},ssl_key={key}"]
         return [program, *where, "-m", str(self.memory), "-t", "2", "-c", "2000", *self.settings]
 
     def ready(self) -> bool:
@@ -48,7 +92,7 @@ class Memcached(Server):
 
     def ask(self, commands: bytes, end: bytes = b"\r\n") -> bytes:
         """Send commands and read until what came ends with *end*."""
-        with socket.create_connection((self.host, self.port), PATIENCE) as client:
+        with self._connect() as client:
             client.sendall(commands)
             data = b""
             while not data.endswith(end):
@@ -57,6 +101,21 @@ class Memcached(Server):
                     raise ConnectionResetError(f"{self.name} closed the connection")
                 data += part
         return data
+
+    def _connect(self) -> socket.socket:
+        if self.unix:
+            client = socket.socket(socket.AF_UNIX)
+            client.settimeout(PATIENCE)
+            with contextlib.ExitStack() as failing:
+                failing.enter_context(client)
+                client.connect(self.address)
+                failing.pop_all()
+            return client
+        client = socket.create_connection((self.host, self.port), PATIENCE)
+        if self.tls:
+            context = ssl.create_default_context(cafile=str(self.certificate))
+            return context.wrap_socket(client, server_hostname=self.host)
+        return client
 
     def flush(self) -> None:
         """Forget everything, at once."""
