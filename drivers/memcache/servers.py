@@ -8,6 +8,8 @@ from typing import NamedTuple, TypeVar
 
 from pymemcache.exceptions import MemcacheError
 
+from servicegroup.clock import boottime
+
 from .client import CLOSE
 from .commands import Asked
 from .exchange import Request, exchange
@@ -208,11 +210,6 @@ class Servers:
         """Close all connections."""
         for server in self._servers:
             server.close()
-
-
-def boottime() -> float:
-    """Seconds by a clock that runs on while the machine sleeps and that nobody can set."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _chunks(commands: Sequence[bytes]) -> list[Sequence[bytes]]:
