@@ -49,8 +49,8 @@ docs: $(DEV)  ## build the documentation into doc/build/html, warnings are error
 	@$(BIN)/sphinx-build -q -W -n -b html doc doc/build/html
 	@echo "make: see doc/build/html/index.html"
 
-bench: $(TEST)  ## print the benchmark tables; BENCH_ARGS chooses
-	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+bench: $(TEST)  ## measure all stores and write doc/benchmarks.md; BENCH_ARGS chooses
+	@$(BIN)/python -m benchmarks --output doc/benchmarks.md $(BENCH_ARGS)
 
 format: $(DEV)  ## format the code and mend what can be mended
 	@$(BIN)/ruff check --fix .

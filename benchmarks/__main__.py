@@ -1,4 +1,4 @@
-"""Prints the benchmark: ``python -m benchmarks [--database NAME] [--sizes N,N] [--quick]``."""
+"""Prints the benchmark: ``python -m benchmarks [--place NAME] [--sizes N,N] [--quick]``."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import contextlib
 import pathlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from benchmarks import memory, page, startup
 from benchmarks.figures import Figure
-from benchmarks.fleet import Fleet
 from benchmarks.latency import Latency
 from benchmarks.measures import Measures
 from benchmarks.pace import Pace
-from benchmarks.places import DATABASES, Place, place
+from benchmarks.places import PLACES, Place, kind
+from benchmarks.storm import Storm
 
 #: Processes that hold all members in the variant of the largest size.
 FEW = 10
@@ -25,13 +25,15 @@ def main() -> int:
     """Measure what was asked for and print it."""
     asked = _arguments()
     started = time.monotonic()
+    names = asked.place or PLACES
     imported = startup.figure(times=2 if asked.quick else 10)
-    pieces = [page.head(imported)]
+    pieces = [page.head(imported, [kind(name) for name in names])]
     print(pieces[0], flush=True)
-    for name in asked.database or DATABASES:
-        with place(name) as database:
-            figures = list(_measured(database, asked.sizes, quick=asked.quick))
-            pieces.append(page.section(database, figures))
+    for name in names:
+        with kind(name).serve() as place:
+            sizes = asked.sizes or place.sizes
+            figures = list(_measured(place, sizes, quick=asked.quick))
+            pieces.append(page.section(place, figures))
         print(pieces[-1], flush=True)
     pieces.append(page.foot(time.monotonic() - started))
     print(pieces[-1], flush=True)
@@ -40,24 +42,33 @@ def main() -> int:
     return 0
 
 
-def _measured(database: Place, sizes: list[int], *, quick: bool) -> Iterator[Figure]:
-    pace = Pace(0.02, 2) if quick else Pace(1.0, 7)
-    with contextlib.closing(Fleet(database.url)) as fleet:
-        measures = Measures(database.url, fleet, pace)
-        latency = Latency(database.url, fleet, 2 if quick else 7)
-        with contextlib.closing(measures):
-            yield from measures.beats()
-            for size in sizes:
-                _say(f"{database.name}: {size:,} members")
-                fleet.set_size(size)
-                yield from measures.listings(size)
-                yield from measures.questions(size)
-                yield from measures.watches(size)
-                yield from measures.joins(size)
-                if size == max(sizes):
-                    yield from memory.figures(database.url, size)
-                yield from latency.at(size)
-            yield from measures.shared(max(sizes), FEW)
+def _measured(place: Place, sizes: Sequence[int], *, quick: bool) -> Iterator[Figure]:
+    pace = Pace(0.02, 2) if quick else Pace(0.8, 7)
+    with contextlib.ExitStack() as stack:
+        fleet = stack.enter_context(contextlib.closing(place.fleet()))
+        rivals = [stack.enter_context(contextlib.closing(rival)) for rival in place.rivals()]
+        measures = Measures(place, fleet, rivals, pace)
+        stack.enter_context(contextlib.closing(measures))
+        latency = Latency(place, fleet, rivals, 2 if quick else 7)
+        storm = Storm(place, rivals, 1, 2) if quick else Storm(place, rivals, 3)
+        yield from measures.beats()
+        for size in sizes:
+            _say(f"{place.name}: {size:,} members")
+            fleet.set_size(size)
+            yield from measures.listings(size)
+            yield from measures.questions(size)
+            yield from measures.watches(size)
+            if size == max(sizes):
+                yield from memory.figures(place, rivals[:1] if quick else rivals, size)
+            yield from measures.joins(size)
+            yield from latency.at(size)
+            if place.storms:
+                yield from storm.at(size)
+        share = getattr(fleet, "share", None)
+        if share is not None:
+            share(FEW)
+            for figure in measures.shared(max(sizes)):
+                yield figure._replace(operation=f"{figure.operation}, of {FEW} processes")
 
 
 def _say(words: str) -> None:
@@ -68,16 +79,15 @@ def _say(words: str) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--database",
+        "--place",
         action="append",
-        choices=DATABASES,
+        choices=PLACES,
         help="measure this one; may be given several times (default: all)",
     )
     parser.add_argument(
         "--sizes",
         type=lambda text: [int(size) for size in text.split(",")],
-        default=[100, 1_000, 10_000],
-        help="numbers of members, by commas (default: 100,1000,10000)",
+        help="numbers of members, by commas (default: 100,1000,10000; memcache also 50000)",
     )
     parser.add_argument(
         "--quick", action="store_true", help="few repetitions: for trying, not for figures"

@@ -5,14 +5,20 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from benchmarks.rivals import TooSlow
 
 Work = Callable[[], Any]
 
 #: A work shorter than this is repeated within one measurement, so that the clock's own cost and
 #: the waking of a core do not count.
 SHORTEST = 0.002
+#: Measurements of each work at least, where even the least number of turns takes too long.
+FEW = 3
+#: After so many times the seconds that it was given, a measurement ends with fewer turns.
+PATIENCE = 5
 
 
 class Pace:
@@ -22,24 +28,49 @@ class Pace:
         self.seconds = seconds
         self.least = least
 
-    def medians(self, *works: Work, between: Work | None = None) -> list[float]:
+    def medians(
+        self, works: Mapping[str, Work], *, between: Work | None = None, most: int | None = None
+    ) -> dict[str, float]:
         """Run *works* in turns (A B C A B C ...); returns the median seconds of each.
 
+        A work that raises :exc:`TooSlow` is left out. One that takes longer alone than all turns
+        should is not run in every turn.
+
         :param between: what clears up after each single run, unmeasured
+        :param most: turns, where something is used up with each
         """
-        counts = [self._count(work) if between is None else 1 for work in works]
-        times: list[list[float]] = [[] for _ in works]
-        until = time.perf_counter() + self.seconds
-        while time.perf_counter() < until or len(times[0]) < self.least:
-            for work, count, taken in zip(works, counts, times, strict=True):
-                taken.append(_timed(work, count))
+        times: dict[str, list[float]] = {}
+        counts: dict[str, int] = {}
+        for name, work in works.items():
+            try:  # the first time prepares statements and connections
+                first = _timed(work, 1)
+            except TooSlow:
+                continue
+            finally:
                 if between is not None:
                     between()
-        return [statistics.median(taken) for taken in times]
+            times[name] = [first] if first > self.seconds else []
+            single = between is not None or most is not None or times[name]
+            counts[name] = 1 if single else self._count(work)
+        begin = time.perf_counter()
+        turns = 0
+        while most is None or turns < most:
+            spent = time.perf_counter() - begin
+            if spent > self.seconds and turns >= self.least:
+                break
+            if spent > PATIENCE * self.seconds and turns >= min(FEW, self.least):
+                break
+            turns += 1
+            for name, taken in times.items():
+                if sum(taken) > PATIENCE * self.seconds and len(taken) >= min(FEW, self.least):
+                    continue
+                taken.append(_timed(works[name], counts[name]))
+                if between is not None:
+                    between()
+        return {name: statistics.median(taken) for name, taken in times.items()}
 
     @staticmethod
     def _count(work: Work) -> int:
-        work()  # the first time prepares statements and connections
         fastest = _timed(work, 1)
         if fastest < 10 * SHORTEST:  # one slow moment must not decide
             fastest = min(fastest, *(_timed(work, 3) for _ in range(5)))

@@ -2,69 +2,110 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import pathlib
 import platform
+import textwrap
 from collections.abc import Sequence
 from importlib import metadata
 
-from benchmarks.figures import Figure, missed, table
+from benchmarks.figures import Figure
+from benchmarks.peer import MOST_COORDINATORS
 from benchmarks.places import Place
-
-#: Distributions whose versions matter for the figures.
-LIBRARIES = ("servicegroup", "SQLAlchemy", "oslo.db", "psycopg", "PyMySQL")
+from benchmarks.rivals import LONGEST
+from benchmarks.storm import EACH, PROCESSES
+from benchmarks.table import table
+from benchmarks.targets import missed
 
 _HEAD = """\
 # Benchmarks
 
-Made by `make bench` on {cpu}, {cores} cores, Linux {kernel}.
+Made by `make bench` on {date}, on {cpu}, {cores} cores, Linux {kernel}.
 Python {python}, {libraries}.
 
 The servers run on the same machine, so that a round trip costs next to nothing: with a network in
-between, all ratios come closer to one. Each line is the median of runs in turns: servicegroup, the
-bare client library, SQLAlchemy Core, and again. The bare client keeps one connection in autocommit
-mode, runs the best statement that we could write by hand for just what the answer needs, and
-fetches the rows:
+between, what takes one request comes closer to the bare client, and what takes one for each member
+falls further behind. Each line is the median of runs in turns: servicegroup, the bare client
+library, the others, and again. *Ratio* is our time divided by the bare client's.
 
-- *ids and verdicts* is `sg.states(group)`, held against one narrow SELECT of the id, the age by the
-  server's clock and a flag for whatever overrules the age;
-- *full objects* is `sg.get_members(group)`, every member with 130 bytes of attributes in seven
-  fields, held against one SELECT of all the columns needed, and decoding all attributes at once;
-- *beat* is what a process sends once an interval, however many members it holds, against an UPDATE
-  of one column of one row by its primary key (PostgreSQL: `synchronous_commit=off` on both sides);
-- *is_up by query* is held against the narrow SELECT of one member; *by a watch* it is answered
-  from memory, its check that the view is current included;
-- *first load* opens a watch until its view is complete, against the SELECT of full objects; a
-  *poll* is one look at a group in which nothing changed, against the SELECT of ids and verdicts;
-- *join, one* is `sg.join` until it returns, against one INSERT; *all by one process* is one call of
-  the driver, against one transaction of INSERTs. The bare statements neither look for an older life
-  of the member nor lock, notify or beat;
-- *event* is the time from the call that makes a change to the event that tells of it. A database
-  that cannot call back is polled: half an interval on average, one at most, and the look itself.
-  Where PostgreSQL calls back, the bare figure is NOTIFY to LISTEN alone;
-- *memory of a watch* is what its view and its consumer's copy keep, divided by the members: objects
-  counted by `tracemalloc`; and what the resident set grew by, in another interpreter.
+The bare client keeps one connection and does the best that we could write by hand for just what
+the answer needs. tooz is asked on the same server, in the same run, for a group of as many members
+with the same attributes; it has no groups in databases. Where one call of it would take longer than
+{longest:.0f} s, its figure is that of the largest number of members at which it does not, and it is
+compared with ours at that number.
+
+Every member is of a process of its own and has 130 bytes of attributes in seven fields. There are
+no service records but in the database, where they are the members' own rows.
+
+{lines}
 
 {imported}
 """
 
+#: What each line is, and by whose side it stands.
+_LINES = {
+    "ids and verdicts": "`sg.states(group)`. Bare: one narrow SELECT of the id, the age by the "
+    "server's clock, and a flag for whatever overrules the age.",
+    "full objects": "`sg.get_members(group)`, everything of every member with its verdict. Bare: "
+    "in a database one SELECT of all columns needed; in ZooKeeper the names in the group, the "
+    "contents of all nodes by multiRead and the names of all living processes; in memcached "
+    "`get_many` of the index, of the members and of the signs of life; all attributes decoded at "
+    "once. tooz: `get_members_with_capabilities`.",
+    "full objects, tooz one by one": "the same. tooz: `get_members`, and `get_member_capabilities` "
+    "for each member, as services are listed with it.",
+    "full objects, seen before": "the same by somebody who holds the members of an earlier look.",
+    "full objects, of 10 processes": "the same where ten processes hold all members.",
+    "beat": "what a process sends once an interval, however many members it holds. Bare: an UPDATE "
+    "of one column of one row by its primary key (PostgreSQL: `synchronous_commit=off` on both "
+    "sides); one `exists`; one `touch`.",
+    "is_up by query": "`sg.is_up(group, member)` of a member that was asked for before. Bare: the "
+    "narrow SELECT of one member; one `exists`; one `get`. tooz: `member in get_members`. *First "
+    "look*: of a member that was never asked for nor listed.",
+    "is_up by a watch": "`watch.is_up(member)`, its check that the view is current included.",
+    "watch: first load": "opening a watch until its view is complete. Bare: full objects. tooz: "
+    "`watch_join_group` and `run_watchers`, which know ids alone.",
+    "watch: poll, no change": "a look at a whole group in which nothing changed, as a watch that "
+    "is not called back makes it. Bare: the cheapest look that tells as much.",
+    "memory of a watch": "bytes a member that its view and its consumer's copy keep, counted by "
+    "`tracemalloc`; and what the resident set grew by, in another interpreter. Others: what a "
+    "listing returned.",
+    "join, one": "`sg.join` until it returns. Bare: one INSERT; one ephemeral node; one `append` "
+    "and one `set`. These neither look for an older life of the member nor notify or beat.",
+    "join, all by one process": "one call of the driver. Bare: one transaction of INSERTs; as few "
+    "requests as the server takes. tooz: a coordinator for each member, started and joined one "
+    "after another, {coordinators} at most.",
+    "event": "from the call that makes a change, after a pause, to the event that tells of it; a "
+    "store that cannot call back is polled. Bare: NOTIFY to LISTEN in PostgreSQL; writing a node, "
+    "to the watch on it in ZooKeeper. tooz: `join_group` to the callback of `run_watchers`, which "
+    "is called without a pause.",
+    "join storm": "{processes} processes that join {each} members each, one after another and all "
+    "at once, until the last of them has done; and until a watch has told of all.",
+}
 
-def head(imported: Figure) -> str:
-    """Return what comes before the databases."""
+
+def head(imported: Figure, kinds: Sequence[type[Place]]) -> str:
+    """Return what comes before the places."""
+    names = dict.fromkeys(name for one in kinds for name in one.libraries)
+    words = {"processes": PROCESSES, "each": EACH, "coordinators": MOST_COORDINATORS}
+    lines = [f"- *{name}*: {text.format_map(words)}" for name, text in _LINES.items()]
     return _HEAD.format(
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         cpu=_cpu(),
         cores=os.cpu_count(),
-        kernel=platform.release(),
+        kernel=platform.release().split("-")[0],
         python=platform.python_version(),
-        libraries=", ".join(f"{name} {version}" for name, version in _versions()),
+        libraries=", ".join(f"{name} {version}" for name, version in _versions(list(names))),
+        longest=LONGEST,
+        lines="\n".join(textwrap.fill(line, 100, subsequent_indent="  ") for line in lines),
         imported=table([imported]),
     )
 
 
 def section(place: Place, figures: Sequence[Figure]) -> str:
-    """Return one database's part."""
-    failed = sorted({figure.operation for figure in missed(figures, place.name)})
-    words = f"Missed: {', '.join(failed)}." if failed else "All targets are reached."
+    """Return one place's part."""
+    failed = list(dict.fromkeys(missed(figures, place.name)))
+    words = f"Missed: {'; '.join(failed)}." if failed else "All targets are reached."
     return f"## {place.title}\n\n{table(figures, place.name)}\n\n{words}\n"
 
 
@@ -80,9 +121,9 @@ def _cpu() -> str:
     return names[0] if names else platform.machine()
 
 
-def _versions() -> list[tuple[str, str]]:
+def _versions(names: Sequence[str]) -> list[tuple[str, str]]:
     found = []
-    for name in LIBRARIES:
+    for name in ("servicegroup", *names):
         try:
             found.append((name, metadata.version(name)))
         except metadata.PackageNotFoundError:

@@ -14,8 +14,8 @@ project = "servicegroup"
 release = version = importlib.metadata.version("servicegroup")
 language = "en"
 
-extensions = ["sphinx.ext.autodoc", "oslo_config.sphinxext"]
-exclude_patterns = ["build"]
+extensions = ["sphinx.ext.autodoc", "oslo_config.sphinxext", "myst_parser"]
+exclude_patterns = ["build", "benchmarks.md"]  # the latter is included by a page
 GIT = HERE.parent / ".git"
 has_history = GIT.is_dir() and not (GIT / "shallow").exists()
 if has_history and importlib.util.find_spec("reno") is not None:

@@ -4,27 +4,51 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+from servers.fixtures import requirements
+from servers.zookeeper import ZooKeeper
+
 ROOT = pathlib.Path(__file__).parents[2]
 
+EVERYWHERE = (
+    "beat of a process, 1 member",
+    "full objects",
+    "is_up by query",
+    "is_up by a watch",
+    "watch: first load",
+    "watch: poll, no change",
+    "join, one",
+    "join, all by one process",
+    "memory of a watch",
+    "event: join to JOINED",
+    "event: change to CHANGED",
+)
+BESIDE_TOOZ = (
+    "full objects, seen before",
+    "full objects, tooz one by one",
+    "is_up by query, first look",
+    "join storm: 2 processes, 50 joins",
+    "join storm: until a watch told all",
+)
 
-def test_the_benchmark_prints_a_table(tmp_path):
+
+@pytest.mark.parametrize(
+    ("place", "server", "operations"),
+    [
+        ("sqlite", None, ("ids and verdicts", "full objects, of 10 processes")),
+        pytest.param("zookeeper", ZooKeeper, BESIDE_TOOZ, marks=pytest.mark.server("zookeeper")),
+    ],
+)
+def test_the_benchmark_prints_a_table(tmp_path, place, server, operations):
+    if server is not None:
+        with requirements():
+            server.find()
     page = tmp_path / "benchmarks.md"
     command = [sys.executable, "-m", "benchmarks", "--quick", "--sizes", "20"]
-    command += ["--database", "sqlite", "--output", str(page)]
+    command += ["--place", place, "--output", str(page)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
-    for operation in (
-        "import servicegroup",
-        "beat of a process, 1 member",
-        "ids and verdicts",
-        "full objects",
-        "is_up by query",
-        "is_up by a watch",
-        "watch: first load",
-        "join, one",
-        "memory of a watch",
-        "event: join to JOINED",
-    ):
+    for operation in ("import servicegroup", *EVERYWHERE, *operations):
         assert any(row.startswith(f"| {operation} ") for row in rows), operation
     assert page.read_text().strip() == done.stdout.strip()

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import json
 import pathlib
+import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+
+from benchmarks import rivals
+from benchmarks.databases.rows import service
+from benchmarks.places import member_id
 
 #: What a verdict needs: the id, the age of the beat, and one flag for everything that overrules it.
 VERDICTS = """
@@ -37,10 +43,12 @@ WHERE s.group_id = {group} AND s.left_at IS NULL"""
 ATTRIBUTES = 0  # the column of OBJECTS
 
 ONE = VERDICTS + " AND s.member_id = {member}"
+#: Whose members are inserted by hand.
+_LIFE = str(uuid.uuid4())
 BEAT = "UPDATE instances SET beat_at = {now} WHERE instance_id = {instance}"
 
 
-class Bare:
+class Bare(rivals.Bare):
     """SQLite through ``sqlite3``; the clock is a parameter, since SQLite has none of its own."""
 
     now = ":now"
@@ -49,9 +57,12 @@ class Bare:
     #: As the library sets them.
     pragmas: Sequence[str] = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
 
-    def __init__(self, url: sa.URL, *, beats: bool = False) -> None:
+    def __init__(self, url: sa.URL, *, joined: str = "", beats: bool = False) -> None:
         self.url = url
         self.beats = beats
+        self._joined = joined
+        # As ours keep one for beats.
+        self._for_beats = self if beats else type(self)(url, beats=True)
         boot = pathlib.Path("/proc/sys/kernel/random/boot_id")
         self._boot = boot.read_text().strip() if boot.exists() else ""
         self._connection = self._connect()
@@ -68,18 +79,23 @@ class Bare:
         rows = self._all(self._objects, {"group": group})
         return rows, json.loads("[" + ",".join([row[ATTRIBUTES] for row in rows]) + "]")
 
+    load = objects
+    again = verdicts
+
     def one(self, group: str, member: str) -> Any:
         return self._all(self._one, {"group": group, "member": member})[0]
 
     def beat(self, instance: str) -> int:
-        return self._write(self._beat, {"instance": instance})
+        return self._for_beats._write(self._beat, {"instance": instance})
 
-    def insert(self, row: Mapping[str, Any]) -> None:
+    def join(self, name: str) -> None:
         """Add one row of ``services`` in a transaction of its own."""
+        row = service(name, _LIFE, group_id=self._joined)
         self._write(self._insertion(row), row)
 
-    def insert_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def join_all(self, group: str, size: int) -> None:
         """Add rows of ``services`` in one transaction."""
+        rows = [service(member_id(number), _LIFE, group_id=group) for number in range(size)]
         cursor = self._connection.cursor()
         cursor.execute("BEGIN")
         cursor.executemany(self._insertion(rows[0]), rows)
@@ -87,6 +103,8 @@ class Bare:
 
     def close(self) -> None:
         self._connection.close()
+        if not self.beats:
+            self._for_beats.close()
 
     def _insertion(self, columns: Iterable[str]) -> str:
         names = list(columns)
@@ -131,29 +149,28 @@ class BarePostgreSQL(Bare):
     def _execute(self, statement: str, parameters: dict[str, Any]) -> Any:
         return self._connection.execute(statement, parameters)
 
-    def notices(self, count: int) -> list[float]:
-        """Notify and be notified; returns the seconds from the call to the listener's hearing."""
-        listening, heard = threading.Event(), threading.Semaphore(0)
-        at: list[float] = []
+    def events(self) -> Generator[float]:
+        """Notify, and be notified elsewhere."""
+        told: queue.SimpleQueue[float] = queue.SimpleQueue()
+        listening, enough = self._connect(), threading.Event()
+        listening.execute("LISTEN benchmark")
 
         def listen() -> None:
-            with self._connect() as connection:
-                connection.execute("LISTEN benchmark")
-                listening.set()
-                for _ in connection.notifies(timeout=5, stop_after=count):
-                    at.append(time.perf_counter())
-                    heard.release()
+            while not enough.is_set():
+                for _ in listening.notifies(timeout=0.5):
+                    told.put(time.perf_counter())
 
         thread = threading.Thread(target=listen, daemon=True)
         thread.start()
-        listening.wait(5)
-        sent = []
-        for _ in range(count):
-            sent.append(time.perf_counter())
-            self._connection.execute("SELECT pg_notify('benchmark', '')")
-            heard.acquire(timeout=5)
-        thread.join(10)
-        return [end - start for start, end in zip(sent, at, strict=True)]
+        try:
+            while True:
+                start = time.perf_counter()
+                self._connection.execute("SELECT pg_notify('benchmark', '')")
+                yield told.get(timeout=10) - start
+        finally:
+            enough.set()
+            thread.join()
+            listening.close()
 
 
 class BareMariaDB(Bare):
@@ -183,7 +200,7 @@ class BareMariaDB(Bare):
         return cursor
 
 
-def bare(url: sa.URL, *, beats: bool = False) -> Bare:
-    """Return the bare client for a URL; for *beats* as we keep one for them."""
+def bare(url: sa.URL, *, joined: str) -> Bare:
+    """Return the bare client for a URL, which joins that group."""
     kinds = {"postgresql": BarePostgreSQL, "mysql": BareMariaDB, "mariadb": BareMariaDB}
-    return kinds.get(url.get_backend_name(), Bare)(url, beats=beats)
+    return kinds.get(url.get_backend_name(), Bare)(url, joined=joined)

@@ -1,4 +1,4 @@
-"""What SQLAlchemy Core alone takes for the statements of :mod:`benchmarks.bare`."""
+"""What SQLAlchemy Core alone takes for the statements of :mod:`benchmarks.databases.bare`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from benchmarks import bare
+from benchmarks.databases import bare
+from benchmarks.rivals import Rival
 from servicegroup.db.connection import SCHEMES
 
 
-class Core:
+class Core(Rival):
     """The bare client's statements through an engine in autocommit mode with a pool."""
+
+    column = "SQLAlchemy Core"
 
     def __init__(self, url: sa.URL, client: bare.Bare) -> None:
         postgresql = url.get_backend_name() == "postgresql"

@@ -1,0 +1,1 @@
+"""The ``db`` driver, on each database that it knows."""
