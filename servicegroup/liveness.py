@@ -7,7 +7,7 @@ of doc/decisions/0002, which keeps a store's own outage from looking like the de
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from servicegroup.model import EndKind, Record, Sighting, State
@@ -16,6 +16,10 @@ from servicegroup.status import Cause, Liveness, wall_time
 #: Without a witness, seconds beyond the limit for which silence is not believed: longer than any
 #: failover, restore or clock correction that we want to survive (doc/decisions/0002).
 UNWITNESSED_PATIENCE = 900.0
+
+
+#: What the class itself would do, in half the time.
+_made = tuple.__new__
 
 
 class Limits(NamedTuple):
@@ -94,6 +98,23 @@ def judge(
         return Liveness(state, Cause.UNWITNESSED, age, None, limit)
     cause = Cause.PRESENT if age is None else Cause.BEATS
     return Liveness(State.UP, cause, age, sighting.since, limit)
+
+
+def verdicts(sightings: Iterable[Sighting], witness: Witness, limits: Limits) -> Iterator[Liveness]:
+    """Yield the verdict of :func:`judge` on each of many members, with its own record.
+
+    Nearly all of them are up and there is nothing else to say: these take half the time here.
+    """
+    limit = limits.service_down_time
+    up, present, beats = State.UP, Cause.PRESENT, Cause.BEATS
+    for sighting in sightings:
+        _, age, ended, since, record = sighting
+        plain = record is None or (record.age is None and not record.forced_down)
+        if ended is None and plain and (age is None or within(age, limit)):
+            cause = present if age is None else beats
+            yield _made(Liveness, (up, cause, age, since, limit, ""))
+        else:
+            yield judge(record, sighting, witness, limits)
 
 
 def states(

@@ -33,6 +33,7 @@ from .changes import (
 from .client import CLIENT_ERRORS
 from .clock import ServerClock
 from .layout import Note, Paths, Stored
+from .rewrite import Rewrites
 from .session import Session
 from .sweep import Sweep
 from .wire import Node
@@ -45,11 +46,12 @@ TAKE_BACK = 1.0
 
 
 class Beaten(NamedTuple):
-    """Which sign of life was found well, and which members with it."""
+    """Which sign of life was found well, and which members with it; ``all``: those of a beat."""
 
     token: tuple[int, int, int]
     at: float
     well: set[tuple[str, str, int]]
+    all: Sequence[Member] = ()
 
 
 class Members:
@@ -71,6 +73,7 @@ class Members:
         self._beaten = Beaten((0, 0, 0), float("-inf"), set())
         self._beaten_at: float | None = None
         self._take_back_at = float("-inf")
+        self._rewrites = Rewrites(session, paths, instance_id)
         session.pulse = self._pulse
 
     @property
@@ -93,7 +96,8 @@ class Members:
         self._beaten_at = boottime()
         lost: list[Lost] = []
         for batch in batches(members):
-            lost += self._changes.again(functools.partial(self._update, batch), batch)
+            if not self._rewrites.attempt(batch):
+                lost += self._changes.again(functools.partial(self._update, batch), batch)
             self._wrote({key_of(member) for member in batch} - {key_of(one.member) for one in lost})
         return lost
 
@@ -104,6 +108,7 @@ class Members:
             self._wrote(set())
             with self._lock:
                 self._held -= {key_of(member) for member in batch}
+            self._rewrites.forget([key_of(member) for member in batch])
 
     def heartbeat(self, members: Sequence[Member]) -> list[Lost]:
         """See :meth:`servicegroup.driver.Driver.heartbeat`.
@@ -120,8 +125,13 @@ class Members:
         beaten = self._beaten
         if beaten.token != token or boottime() - beaten.at > self._limit:
             beaten = self._beaten = Beaten(token, boottime(), set())
+        if beaten.all and beaten.all == members:  # the very same ones: quickly compared
+            return []
         doubtful = [one for one in members if (*key_of(one), one.incarnation) not in beaten.well]
-        return self._look(doubtful, beaten, stat.ctime / 1000.0) if doubtful else []
+        if not doubtful:
+            self._beaten = beaten._replace(all=list(members))
+            return []
+        return self._look(doubtful, beaten, stat.ctime / 1000.0)
 
     def end(self, instance_id: str, reason: str) -> None:
         """See :meth:`servicegroup.driver.Driver.end`."""
@@ -135,13 +145,16 @@ class Members:
         changes = self._changes.living(view)
         joined = []
         taken = set()
+        written = {}
         for member, place in zip(members, view.places, strict=True):
             one = member._replace(incarnation=place.incarnation + 1, started_at=now)
             joined.append(one)
             changes += self._changes.put(one, now, place)
+            written[key_of(one)] = self._rewrites.put(one, now, place)
             if place.stored is not None:
                 taken.add(place.stored.member.instance_id)
         self._session.change(changes + self._changes.touch(taken))
+        self._rewrites.remember(written)
         return joined
 
     def _update(self, members: Sequence[Member]) -> list[Lost]:
@@ -150,6 +163,7 @@ class Members:
         changes: list[Any] = []
         lost = []
         taken = set()
+        written = {}
         for member, place in zip(members, view.places, strict=True):
             loss = evidence(place, member)
             stored = place.stored
@@ -157,13 +171,17 @@ class Members:
                 lost.append(loss)
             elif stored is None or life_of(stored.member) != life_of(member):
                 changes += self._changes.put(member, now, place)
+                written[key_of(member)] = self._rewrites.put(member, now, place)
                 if stored is not None:
                     taken.add(stored.member.instance_id)
             elif stored.member.revision <= member.revision:
                 same = (stored.member.withdrawn is None) == (member.withdrawn is None)
-                changes += self._changes.put(member, stored.since if same else now, place)
+                since = stored.since if same else now
+                changes += self._changes.put(member, since, place)
+                written[key_of(member)] = self._rewrites.put(member, since, place)
         if changes or len(lost) < len(members):
             self._session.change(self._changes.living(view) + changes + self._changes.touch(taken))
+        self._rewrites.remember(written)
         return lost
 
     def _leave(self, members: Sequence[Member]) -> None:

@@ -16,7 +16,7 @@ from kazoo.protocol import serialization as requests
 from .client import REFUSED, Client
 from .connection import Happened
 from .options import Options
-from .wire import AddWatch, MultiRead, Node, contents, node, nodes
+from .wire import AddWatch, Children, MultiRead, Node, contents, names, node, nodes
 
 T = TypeVar("T")
 LOG = logging.getLogger(__name__)
@@ -60,6 +60,20 @@ class Session(Client):
         """Read the data of nodes without their stat, in half the time."""
         return self._read(paths, contents, lambda found: found.data, newest=False)
 
+    def contents_then_children(
+        self, paths: Sequence[str], folder: str
+    ) -> tuple[list[bytes | None], list[str]]:
+        """Read the data of nodes and, not earlier, the names below another one; in one go."""
+        asked: list[Any] = []
+        found = self._read(
+            paths,
+            contents,
+            lambda found: found.data,
+            newest=False,
+            then=lambda client: asked.append(self._ask_children(client, folder)),
+        )
+        return found, self._children(asked[-1])
+
     def _read(
         self,
         paths: Sequence[str],
@@ -67,6 +81,7 @@ class Session(Client):
         single: Callable[[Node], T],
         *,
         newest: bool,
+        then: Callable[[Any], None] | None = None,
     ) -> list[T | None]:
         client = self._connected()
         if newest:  # answered before what is asked after it
@@ -74,21 +89,27 @@ class Session(Client):
         full = [self._full(client, path) for path in paths] if client.chroot else paths
         if self._multi_read:
             try:
-                return self._read_many(client, full, taken)
+                return self._read_many(client, full, taken, then)
             except kazoo_errors.UnimplementedError:
                 LOG.info("this ZooKeeper is older than 3.6: members are read one by one")
                 self._multi_read = False
-        return [None if one is None else single(one) for one in self._read_each(client, full)]
+        found = [None if one is None else single(one) for one in self._read_each(client, full)]
+        if then is not None:
+            then(client)
+        return found
 
     def children(self, path: str) -> list[str]:
         """Return the names below a node; none if it is not there."""
-        client = self._connected()
-        request = requests.GetChildren(self._full(client, path), None)
+        return self._children(self._ask_children(self._connected(), path))
+
+    def _ask_children(self, client: Any, path: str) -> Any:
+        return self._send(client, Children(self._full(client, path)))
+
+    def _children(self, result: Any) -> list[str]:
         try:
-            names: list[str] = self._answer(self._send(client, request))
+            return names(*self._answer(result))
         except kazoo_errors.NoNodeError:
             return []
-        return names
 
     def change(self, changes: Sequence[Any]) -> None:
         """Carry out all of *changes* or none; they are made by the methods below.
@@ -159,6 +180,7 @@ class Session(Client):
         client: Any,
         full: Sequence[str],
         taken: Callable[[bytes, int], list[T | None]],
+        then: Callable[[Any], None] | None,
     ) -> list[T | None]:
         under_way: collections.deque[tuple[Any, int]] = collections.deque()
         found: list[T | None] = []
@@ -166,6 +188,8 @@ class Session(Client):
             under_way.append((self._send(client, MultiRead(chunk)), len(chunk)))
             if len(under_way) >= READS_AHEAD:
                 found += self._taken(*under_way.popleft(), taken)
+        if then is not None:
+            then(client)
         while under_way:
             found += self._taken(*under_way.popleft(), taken)
         return found
@@ -181,17 +205,14 @@ class Session(Client):
         except REFUSED as error:
             raise self._forbidden(error) from error
 
-    def _chunks(self, paths: Sequence[str]) -> Iterator[list[str]]:
-        chunk: list[str] = []
-        size = 0
-        for path in paths:
-            if chunk and (len(chunk) >= self._read_nodes or size > READ_BYTES):
-                yield chunk
-                chunk, size = [], 0
-            chunk.append(path)
-            size += len(path) + 16
-        if chunk:
+    def _chunks(self, paths: Sequence[str]) -> Iterator[Sequence[str]]:
+        start = 0
+        while start < len(paths):
+            chunk = paths[start : start + self._read_nodes]
+            while len(chunk) > 1 and sum(map(len, chunk)) > READ_BYTES:
+                chunk = chunk[: len(chunk) // 2]
             yield chunk
+            start += len(chunk)
 
     def _read_each(self, client: Any, full: Iterable[str]) -> Iterator[Node | None]:
         under_way: collections.deque[Any] = collections.deque()

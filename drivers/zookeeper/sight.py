@@ -28,6 +28,8 @@ FEW_INSTANCES = 200
 MOST_HINTS = 20_000
 #: Seconds before one end is noted again, where the note does not appear: we may only read.
 NOTE_AGAIN = 60.0
+#: What the class itself would do, in half the time.
+_made = tuple.__new__
 EXPIRED = Note("its session with ZooKeeper expired", False)
 
 
@@ -41,6 +43,8 @@ class Sight:
         self._foreign: set[str] = set()
         self._hints: dict[tuple[str, str], str] = {}
         self._noted: dict[str, float] = {}
+        #: Groups whose members had many instances when last read.
+        self._carried_by_many: set[str] = set()
 
     def sightings(
         self,
@@ -55,12 +59,11 @@ class Sight:
             names = self._session.children(folder)
         else:
             names = [layout.name(one) for one in asked]
-        there: set[str] = set()
         if member_ids is not None and len(names) <= FEW_INSTANCES:
             stored, there = self._few(group_id, names, known)
+            gone = self._gone({one.member.instance_id for one in stored.values()} - there)
         else:
-            stored = self._members(group_id, names, known)
-        gone = self._gone({one.member.instance_id for one in stored.values()} - there)
+            stored, gone = self._many(group_id, names, known)
         if gone:
             doubtful = [n for n, one in stored.items() if one.member.instance_id in gone]
             again = self._members(group_id, doubtful, known)
@@ -70,7 +73,9 @@ class Sight:
             gone = self._gone({one.member.instance_id for one in again.values()})
         endings = self._endings(gone)
         now = self._clock.known()
-        seen = [_sighting(one, endings, now) for one in stored.values()]
+        seen = _sightings(stored.values(), endings, now)
+        if not asked:
+            return Sightings(seen)
         left = set(asked).difference([one.member.member_id for one in seen])
         return Sightings([*seen, *self._left(group_id, list(left), known, now)])
 
@@ -117,6 +122,33 @@ class Sight:
         there = contents[len(names) :]
         return stored, {one for one, data in zip(carriers, there, strict=True) if data is not None}
 
+    def _many(
+        self, group_id: str, names: Sequence[str], known: Mapping[str, Member]
+    ) -> tuple[dict[str, Stored], set[str]]:
+        """Read many members, and tell which of their instances are not there.
+
+        Where they had many instances when last read, the list of all of these is asked for before
+        the answers are there.
+        """
+        paths = self._paths
+        if group_id in self._carried_by_many:
+            folder = paths.group(group_id)
+            contents, there = self._session.contents_then_children(
+                [f"{folder}/{name}" for name in names], paths.instances
+            )
+            stored = self._made(group_id, names, contents, known)
+        else:
+            stored = self._members(group_id, names, known)
+            there = None
+        instance_ids = {one.member.instance_id for one in stored.values()}
+        if len(instance_ids) <= FEW_INSTANCES:
+            self._carried_by_many.discard(group_id)
+            return stored, self._gone(instance_ids)
+        self._carried_by_many.add(group_id)
+        if there is None:
+            there = self._session.children(paths.instances)
+        return stored, _absent(instance_ids, there)
+
     def _made(
         self,
         group_id: str,
@@ -131,6 +163,10 @@ class Sight:
         odd: dict[str, str] = {}
         if known and not layout.plain("".join(names)):
             odd = {layout.name(one): one for one in known}
+        if not known:
+            pairs = zip(names, contents, strict=True)
+            there = {name: content for name, content in pairs if content is not None}
+            return self._ours(group_id, list(there), list(there.values()))
         for name, content in zip(names, contents, strict=True):
             if content is None:
                 continue
@@ -141,20 +177,25 @@ class Sight:
                 data.append(content)
             else:
                 found[name] = same
-        for name, stored in zip(fresh, layout.unpacked(group_id, fresh, data), strict=True):
-            if stored is None:
-                self._skip(f"{self._paths.group(group_id)}/{name}")
-            else:
-                found[name] = stored
+        found.update(self._ours(group_id, fresh, data))
+        return found
+
+    def _ours(
+        self, group_id: str, names: Sequence[str], data: Sequence[bytes]
+    ) -> dict[str, Stored]:
+        """Return the members in these nodes, without those that are none of ours."""
+        members = layout.unpacked(group_id, names, data)
+        found = {name: one for name, one in zip(names, members, strict=True) if one is not None}
+        if len(found) < len(names):
+            for name in names:
+                if name not in found:
+                    self._skip(f"{self._paths.group(group_id)}/{name}")
         return found
 
     def _gone(self, instance_ids: set[str]) -> set[str]:
         """Return those of the instances whose processes are not there."""
         if len(instance_ids) > FEW_INSTANCES:
-            there = set(self._session.children(self._paths.instances))
-            # Nearly all are named as their nodes are, and are done with at once.
-            plain = {one for one in there if layout.plain(one)}
-            return {one for one in instance_ids - plain if layout.name(one) not in there}
+            return _absent(instance_ids, self._session.children(self._paths.instances))
         ids = list(instance_ids)
         found = self._session.contents([self._paths.instance(one) for one in ids])
         return {one for one, data in zip(ids, found, strict=True) if data is None}
@@ -236,10 +277,22 @@ class Sight:
             )
 
 
-def _sighting(one: Stored, endings: Mapping[str, Ending], now: float | None) -> Sighting:
-    member = one.member
-    since = None if now is None or one.since is None else max(0.0, now - one.since)
-    ended = endings.get(member.instance_id)
-    if ended is None and member.withdrawn is not None:
-        ended = Ending(EndKind.WITHDRAWN, member.withdrawn, since)
-    return Sighting(member, None, ended, since)
+def _absent(instance_ids: set[str], there: Sequence[str]) -> set[str]:
+    """Return those of the instances that have no node among these names."""
+    nodes = set(there)
+    # Nearly all are named as their nodes are, and are done with at once.
+    odd = instance_ids - nodes if layout.plain("".join(there)) else instance_ids
+    return {one for one in odd if layout.name(one) not in nodes}
+
+
+def _sightings(
+    stored: Iterable[Stored], endings: Mapping[str, Ending], now: float | None
+) -> list[Sighting]:
+    made: list[Sighting] = []
+    for member, came in stored:
+        since = None if now is None or came is None else max(0.0, now - came)
+        ended = endings.get(member.instance_id) if endings else None
+        if ended is None and member.withdrawn is not None:
+            ended = Ending(EndKind.WITHDRAWN, member.withdrawn, since)
+        made.append(_made(Sighting, (member, None, ended, since, None)))
+    return made

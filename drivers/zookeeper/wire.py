@@ -1,4 +1,4 @@
-"""Two requests that ZooKeeper has and kazoo lacks, on kazoo's own serialisation.
+"""Requests that ZooKeeper has and kazoo lacks or takes long for, on kazoo's own serialisation.
 
 ``MultiRead`` (opcode 22) reads thousands of nodes in one round trip, ``AddWatch`` (opcode 106) sets
 a watch that stays and covers a whole subtree; both came with ZooKeeper 3.6. An older server answers
@@ -107,6 +107,40 @@ def contents(buffer: bytes, offset: int) -> list[bytes | None]:
             append(None)
         else:
             raise EXCEPTIONS[number]()
+
+
+class Children:
+    """Names the nodes below *path*: kazoo's own request, its reply read in half the time."""
+
+    type = 8
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def serialize(self) -> bytes:
+        """Return the request's body."""
+        return bytes(write_string(self.path)) + b"\0"
+
+    @classmethod
+    def deserialize(cls, buffer: bytes, offset: int) -> tuple[bytes, int]:
+        """Return the reply as it came: this runs on the thread that keeps the session alive."""
+        return buffer, offset
+
+
+def names(buffer: bytes, offset: int) -> list[str]:
+    """Take a reply to :class:`Children` apart."""
+    integer, size = _INT.unpack_from, _INT.size
+    (count,) = integer(buffer, offset)
+    offset += size
+    found: list[str] = []
+    append = found.append
+    # Text of one byte a letter can be cut where the bytes would be.
+    text = buffer.decode("ascii") if buffer.isascii() else None
+    for _ in range(count):
+        begin = offset + size
+        offset = begin + integer(buffer, offset)[0]
+        append(buffer[begin:offset].decode() if text is None else text[begin:offset])
+    return found
 
 
 class AddWatch:

@@ -11,11 +11,19 @@ from servers.zookeeper_proxy import Proxy
 
 from servicegroup import config
 from servicegroup.door import Door
-from servicegroup.driver import Capability
-from servicegroup.drivers.zookeeper.wire import AddWatch, MultiRead, contents, node, nodes
+from servicegroup.driver import Capability, Loss
+from servicegroup.drivers.zookeeper.wire import (
+    AddWatch,
+    Children,
+    MultiRead,
+    contents,
+    names,
+    node,
+    nodes,
+)
 from servicegroup.exceptions import NotSupported
 from servicegroup.testing import Store
-from servicegroup.testing.scene import join, listed, member, seen
+from servicegroup.testing.scene import join, listed, member, seen, told
 
 
 def options(address, **more):
@@ -82,6 +90,18 @@ class TestMultiRead:
                 asked(client, MultiRead(["/"]))
             client.stop()
             client.close()
+
+
+class TestChildren:
+    def test_names_are_those_of_the_client_library(self, client):
+        for name in ("plain", "%C3%A4", "ä", "日本", "x" * 200):
+            client.create(f"/wire/{name}")
+            found = names(*asked(client, Children("/wire")))
+            assert found == client.get_children("/wire")
+            assert name in found
+
+    def test_of_nothing_there_are_none(self, client):
+        assert names(*asked(client, Children("/wire"))) == []
 
 
 class TestAddWatch:
@@ -157,6 +177,23 @@ class TestRequestsCounted:
             assert len(reader.sightings("compute").members) == 10_000
             assert len(counting.asked) - before < 30
 
+    def test_nodes_that_are_none_of_ours_are_left_out_of_a_listing(self, zookeeper, client):
+        with Store("zookeeper", options(zookeeper.address)) as store:
+            driver = store.driver()
+            driver.join([member(driver, f"m{n}") for n in range(300)])
+            root = driver._session._options.root
+            half = b'[1,"a",1,0,null,"odd","","",0,0,null,null'
+            for name, data in {
+                "corrupt": b"{",
+                "another": b"[2]",
+                "odd": half,
+                "odd2": b",{}]",
+                "misnamed": half + b",{}]",
+                "not a list": b"{}",
+            }.items():
+                client.create(f"{root}/groups/compute/{name}", data)
+            assert listed(driver) == {f"m{n}" for n in range(300)}
+
     def test_a_beat_is_one_read(self, zookeeper):
         with (
             Proxy(zookeeper) as counting,
@@ -169,6 +206,64 @@ class TestRequestsCounted:
             for _ in range(5):
                 assert driver.heartbeat(driver.context.instance_id, held) == []
             assert counting.asked == [22] * 5
+
+    def test_a_change_of_attributes_is_one_transaction(self, zookeeper):
+        with (
+            Proxy(zookeeper) as counting,
+            Store("zookeeper", options(counting.address)) as store,
+        ):
+            driver, reader = store.driver(), store.driver()
+            held = join(driver)
+            for revision in range(1, 4):
+                counting.asked.clear()
+                held = held._replace(revision=revision, attributes={"n": revision})
+                assert driver.update([held]) == []
+                assert counting.asked == [14]
+                assert seen(reader)["m"].member == held
+
+
+class TestRewrites:
+    """A change over what was written last, where that is not what is there."""
+
+    @pytest.fixture
+    def store(self, zookeeper):
+        with Store("zookeeper", options(zookeeper.address)) as store:
+            yield store
+
+    def test_an_earlier_change_does_not_follow_a_later_one(self, store):
+        driver, reader = store.driver(), store.driver()
+        held = join(driver)
+        first, second = (held._replace(revision=n, attributes={"n": n}) for n in (1, 2))
+        assert driver.update([second]) == []
+        assert driver.update([first]) == []
+        assert seen(reader)["m"].member == second
+
+    def test_what_others_did_is_found(self, store):
+        driver, other = store.driver(), store.driver()
+        held = [join(driver, one) for one in ("kept", "removed", "taken")]
+        other.leave([held[1]])
+        join(other, "taken")
+        lost = driver.update([one._replace(revision=1) for one in held])
+        assert told(lost) == {"removed": Loss.REMOVED, "taken": Loss.SUPERSEDED}
+        assert seen(other)["kept"].member.revision == 1
+
+    def test_a_node_that_was_written_by_hand_is_written_again(self, store, client):
+        driver, reader = store.driver(), store.driver()
+        held = join(driver)
+        root = driver._session._options.root
+        client.set(f"{root}/groups/compute/m", b"nonsense")
+        held = held._replace(revision=1, attributes={"n": 1})
+        assert driver.update([held]) == []
+        assert seen(reader)["m"].member == held
+
+    def test_an_instance_that_was_ended_rises_with_the_change(self, store):
+        driver, other = store.driver(), store.driver()
+        held = join(driver)
+        other.end(held.instance_id, "killed")
+        assert seen(other)["m"].ended.reason == "killed"
+        held = held._replace(revision=1)
+        assert driver.update([held]) == []
+        assert seen(other)["m"].ended is None
 
 
 class TestChroot:

@@ -112,6 +112,23 @@ class TestSessions:
             assert told(lost) == {"removed": Loss.REMOVED, "taken": Loss.SUPERSEDED}
             assert listed(other) == {"kept", "taken"}
 
+    def test_a_change_in_a_new_session_brings_it_back(self, zookeeper, eventually):
+        with store(zookeeper.address) as one:
+            driver, reader = one.driver(), one.driver()
+            held = join(driver)
+            expire(driver, zookeeper.address)
+            eventually(lambda: state(one, reader) is State.DOWN)
+            held = held._replace(revision=1, attributes={"n": 1})
+
+            def changed():
+                with contextlib.suppress(*driver.client_errors):
+                    return driver.update([held]) == []
+                return False
+
+            eventually(changed)
+            assert seen(reader)["m"].member == held
+            assert state(one, reader) is State.UP
+
     def test_a_node_left_by_an_earlier_session_is_no_sign_of_life_of_ours(self, zookeeper):
         with store(zookeeper.address) as one:
             driver = one.driver()

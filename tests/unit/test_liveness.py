@@ -11,6 +11,7 @@ from servicegroup.liveness import (
     judge,
     silence,
     states,
+    verdicts,
     within,
 )
 from servicegroup.model import Ending, EndKind, Member, Record, Sighting, State
@@ -152,3 +153,28 @@ def test_those_with_more_to_them_are_judged_by_all_of_it():
         "c": State.DOWN,
         "d": State.UP,
     }
+
+
+AGES = st.one_of(st.none(), st.floats(-5.0, 2000.0))
+
+
+@pytest.mark.parametrize("witness", [HEARD, SILENT])
+@given(
+    sightings=st.lists(
+        st.builds(
+            Sighting,
+            st.just(MEMBER),
+            AGES,
+            st.sampled_from([None, Ending(EndKind.ENDED, "died"), Ending(EndKind.LEFT, "")]),
+            AGES,
+            st.one_of(
+                st.none(),
+                st.builds(RECORD._replace, age=AGES, forced_down=st.booleans()),
+            ),
+        ),
+        max_size=5,
+    )
+)
+def test_verdicts_on_many_are_those_on_each(witness, sightings):
+    alone = [judge(one.record, one, witness, LIMITS) for one in sightings]
+    assert list(verdicts(sightings, witness, LIMITS)) == alone
