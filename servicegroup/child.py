@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -100,6 +101,14 @@ def detach() -> None:
         os._exit(0)
 
 
+def directory() -> str:
+    """Return the directory of this process, or the root if it was removed."""
+    try:
+        return str(pathlib.Path.cwd())
+    except OSError:
+        return "/"
+
+
 #: Both ends of every channel in use, to be closed in forked children. A fork waits for this lock:
 #: it must not come between the making of a channel and its entry here.
 _open: set[socket.socket] = set()
@@ -143,7 +152,7 @@ def _blocked(held: Collection[signal.Signals]) -> contextlib.AbstractContextMana
 
 
 def _environment() -> dict[str, str]:
-    path = [os.path.abspath(one) for one in sys.path]  # noqa: PTH100 - "" is the directory
+    path = [os.path.join(directory(), one) for one in sys.path]  # noqa: PTH118 - "" stands for it
     needed = {name: os.environ[name] for name in _NEEDED if name in os.environ}
     return {"PYTHONPATH": os.pathsep.join(path), **needed}
 

@@ -7,89 +7,18 @@ down at once, and none of them is forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any
 
-from servicegroup import driver
-from servicegroup.model import Member
+if TYPE_CHECKING:
+    from .driver import ZooKeeperDriver
 
-from .client import CLIENT_ERRORS
-from .clock import ServerClock
-from .layout import Paths
-from .members import Members
-from .options import GROUP, OPTIONS, checked
-from .session import Session
-from .sight import Sight
-from .watches import Watches
-
-_ALL = driver.Capability.WATCH | driver.Capability.REMEMBERS
+__all__ = ["ZooKeeperDriver"]
 
 
-class ZooKeeperDriver(driver.Driver):
-    """Apache ZooKeeper through kazoo, at ``[servicegroup_zookeeper] hosts``."""
+def __getattr__(name: str) -> Any:
+    """Load the driver when it is asked for: the guardian needs only other parts of this package."""
+    if name != "ZooKeeperDriver":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .driver import ZooKeeperDriver
 
-    capabilities = _ALL
-    client_errors: ClassVar[tuple[type[Exception], ...]] = CLIENT_ERRORS
-    options_group = GROUP
-    options = OPTIONS
-
-    def __init__(self, context: driver.Context) -> None:
-        super().__init__(context)
-        settings = context.settings
-        options = checked(context.conf[GROUP])
-        self.ends_after = options.session_timeout
-        paths = Paths(options.root)
-        self._session = Session(options, settings.call_timeout, settings.report_interval)
-        clock = ServerClock(self._session, paths)
-        self._members = Members(
-            self._session, paths, clock, context.instance_id, settings.service_down_time
-        )
-        self._sight = Sight(self._session, paths, clock)
-        self._watches = Watches(self._session, paths)
-
-    def start(self) -> None:
-        self._session.start()
-        self.capabilities = _ALL if self._session.watches else driver.Capability.REMEMBERS
-
-    def stop(self) -> None:
-        self._watches.stop()
-        self._session.stop(orderly=not self._members.holds)
-
-    def join(self, members: Sequence[Member]) -> list[Member]:
-        return self._members.join(members)
-
-    def update(self, members: Sequence[Member]) -> list[driver.Lost]:
-        return self._members.update(members)
-
-    def heartbeat(
-        self,
-        instance_id: str,  # noqa: ARG002 - our session can beat for no other
-        members: Sequence[Member],
-    ) -> list[driver.Lost]:
-        return self._members.heartbeat(members)
-
-    def leave(self, members: Sequence[Member]) -> None:
-        self._members.leave(members)
-
-    def end(self, instance_id: str, reason: str) -> None:
-        self._members.end(instance_id, reason)
-
-    def sightings(
-        self,
-        group_id: str,
-        member_ids: Collection[str] | None = None,
-        *,
-        known: Mapping[str, Member] | None = None,
-        attributes: bool = True,  # noqa: ARG002 - they come in the same node as the rest
-    ) -> driver.Sightings:
-        seen = self._sight.sightings(group_id, member_ids, known or {})
-        self._watches.saw(group_id, seen.members, whole=member_ids is None)
-        return seen
-
-    def groups(self) -> list[str]:
-        return self._sight.groups()
-
-    def watch(
-        self, group_id: str, changed: Callable[[Collection[str] | None], None]
-    ) -> Callable[[], None]:
-        return self._watches.watch(group_id, changed)
+    return ZooKeeperDriver

@@ -6,23 +6,14 @@ again and tried anew.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
-
-from kazoo.exceptions import (
-    BadVersionError,
-    NodeExistsError,
-    NoNodeError,
-    NotEmptyError,
-    OperationTimeoutError,
-)
 
 from servicegroup.driver import Loss, Lost
 from servicegroup.model import Member
 
 from . import layout
+from .attempts import again
 from .layout import Life, Paths, Stored
 from .session import Session
 from .wire import Node
@@ -30,13 +21,6 @@ from .wire import Node
 #: Bytes of one transaction, and nodes: the server takes at most 1 MB and holds up all others.
 CHANGE_BYTES = 500_000
 CHANGE_MEMBERS = 500
-#: Tries of a change that others keep overtaking; each time at least one of them succeeds.
-TRIES = 100
-#: Seconds before the next try at most.
-LONGEST_WAIT = 0.05
-
-CONFLICTS = (BadVersionError, NodeExistsError, NoNodeError, NotEmptyError)
-
 T = TypeVar("T")
 Key = tuple[str, str]
 
@@ -135,22 +119,11 @@ class Changes:
 
     def again(self, attempt: Callable[[], T], members: Iterable[Member]) -> T:
         """Make one change, again and again while others overtake it or nodes are to be made."""
-        for count in range(TRIES):
-            try:
-                return attempt()
-            except NoNodeError:
-                self._session.ensure(self._folders(members))
-            except CONFLICTS:
-                pass
-            if count:
-                time.sleep(random.uniform(0, min(LONGEST_WAIT, 0.001 * 2**count)))  # noqa: S311
-        raise OperationTimeoutError(f"others overtook this change {TRIES} times")
+        return again(self._session, attempt, lambda: self._folders(members))
 
     def _folders(self, members: Iterable[Member]) -> dict[str, bytes]:
         paths = self._paths
-        folders = dict.fromkeys(
-            (paths.clock, paths.groups, paths.removed, paths.instances, paths.ended), b""
-        )
+        folders = paths.folders()
         for group_id in {member.group_id for member in members}:
             folders[paths.group(group_id)] = layout.packed_group(group_id)
             folders[paths.graves(group_id)] = b""

@@ -24,7 +24,7 @@ from kazoo.protocol.states import KazooState, KeeperState
 from servicegroup.exceptions import ConfigurationError
 
 from .connection import Connection, Handler, Happened
-from .options import GROUP, Options
+from .settings import GROUP, Options
 
 LOG = logging.getLogger(__name__)
 #: kazoo warns of every connection that is lost or closed. What that means for members the core

@@ -63,6 +63,11 @@ class Paths:
         """Return where the last life of one who left is kept."""
         return f"{self.removed}/{name(group_id)}/{name(member_id)}"
 
+    def folders(self) -> dict[str, bytes]:
+        """Return the nodes that hold all others, with their contents."""
+        folders = (self.clock, self.groups, self.removed, self.instances, self.ended)
+        return dict.fromkeys(folders, b"")
+
 
 class Stored(NamedTuple):
     """A member as kept; ``since``: when it last came up or withdrew, by the server's clock."""

@@ -1,4 +1,4 @@
-"""Writing members: joins, repairs, beats, leaves and ends.
+"""Writing members: joins, repairs, beats and leaves.
 
 Whoever takes a member from a living instance also
 touches that instance's node in the same transaction: its owner sees at its next beat that something
@@ -20,8 +20,8 @@ from servicegroup.driver import Loss, Lost
 from servicegroup.model import Member
 
 from . import layout
+from .attempts import CONFLICTS
 from .changes import (
-    CONFLICTS,
     Changes,
     Key,
     Place,
@@ -32,7 +32,7 @@ from .changes import (
 )
 from .client import CLIENT_ERRORS
 from .clock import ServerClock
-from .layout import Note, Paths, Stored
+from .layout import Paths, Stored
 from .rewrite import Rewrites
 from .session import Session
 from .sweep import Sweep
@@ -133,10 +133,6 @@ class Members:
             return []
         return self._look(doubtful, beaten, stat.ctime / 1000.0)
 
-    def end(self, instance_id: str, reason: str) -> None:
-        """See :meth:`servicegroup.driver.Driver.end`."""
-        self._changes.again(lambda: self._end(instance_id, Note(reason, True)), ())
-
     # -- one try of each ----------------------------------------------------------------------
 
     def _join(self, members: Sequence[Member]) -> list[Member]:
@@ -219,21 +215,6 @@ class Members:
         if own is None:  # ended at this very moment
             raise NoNodeError
         return own
-
-    def _end(self, instance_id: str, note: Note) -> None:
-        path, place = self._paths.instance(instance_id), self._paths.note(instance_id)
-        own, before = self._session.read([path, place], newest=True)
-        data = layout.packed_note(note)
-        changes = [] if own is None else [self._session.delete(path)]
-        if before is None:
-            if own is not None:  # else nobody there knew it: it left, or its session expired
-                changes.append(self._session.create(place, data))
-        else:
-            known = layout.unpacked_note(before.data)
-            if own is not None or known is None or not known.seen:
-                changes.append(self._session.write(place, data, before.stat.version))
-        if changes:
-            self._session.change(changes)
 
     def _look(self, members: Sequence[Member], beaten: Beaten, alive_since: float) -> list[Lost]:
         lost = []

@@ -15,7 +15,7 @@ from kazoo.protocol import serialization as requests
 
 from .client import REFUSED, Client
 from .connection import Happened
-from .options import Options
+from .settings import Options
 from .wire import AddWatch, Children, MultiRead, Node, contents, names, node, nodes
 
 T = TypeVar("T")

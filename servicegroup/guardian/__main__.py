@@ -12,7 +12,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from servicegroup.child import detach
 from servicegroup.guardian.words import CLEAN, FAILED, READY, Task, unpacked
@@ -36,13 +36,26 @@ def main() -> None:
         return
     os.environ.update(task.environment)
     try:
-        wills = [will.prepared() for will in task.wills]
+        with _inside(task.directory):
+            wills = [will.prepared() for will in task.wills]
     except Exception as error:  # noqa: BLE001 - told to the daemon, which logs it
         _say(FAILED + f"{type(error).__name__}: {error}".encode())
         return
     _say(READY)
     if not _left(rest):
-        carry_out(wills, task.limit)
+        with _inside(task.directory):
+            carry_out(wills, task.limit)
+
+
+@contextlib.contextmanager
+def _inside(directory: str) -> Iterator[None]:
+    """Be in *directory* for a while, if it is still there; at rest we keep none in use."""
+    with contextlib.suppress(OSError):
+        os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.chdir("/")
 
 
 def carry_out(wills: Sequence[Callable[[], None]], limit: float) -> None:

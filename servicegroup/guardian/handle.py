@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 
-from servicegroup.child import Child
+from servicegroup.child import Child, directory
 from servicegroup.guardian.words import CLEAN, FAILED, READY, Task, packed
 from servicegroup.will import LastWill
 
@@ -118,7 +118,7 @@ class Guardian:
             self._dismiss(child)
 
     def _started(self, wills: Sequence[LastWill]) -> Child:
-        task = packed(Task(wills, self._limit, os.environ))
+        task = packed(Task(wills, self._limit, os.environ, directory()))
         child = Child("servicegroup.guardian", str(os.getpid()), held=_HELD)
         try:
             try:

@@ -19,12 +19,14 @@ class Task(NamedTuple):
     """What a guardian is given.
 
     ``limit``: seconds after which it gives up. ``environment``: the daemon's own, which the client
-    libraries look at; it may hold secrets, as the wills may.
+    libraries look at; it may hold secrets, as the wills may. ``directory``: the daemon's, where the
+    names of certificates may begin.
     """
 
     wills: Sequence[LastWill]
     limit: float
     environment: Mapping[str, str]
+    directory: str
 
 
 def packed(task: Task) -> bytes:
@@ -32,10 +34,10 @@ def packed(task: Task) -> bytes:
 
     :raises TypeError: a will is not plain JSON
     """
-    return json.dumps([list(task.wills), task.limit, dict(task.environment)]).encode() + b"\n"
+    return json.dumps(task._replace(environment=dict(task.environment))).encode() + b"\n"
 
 
 def unpacked(line: bytes) -> Task:
     """Return the task in a line."""
-    wills, limit, environment = json.loads(line)
-    return Task([LastWill(*will) for will in wills], limit, environment)
+    wills, *rest = json.loads(line)
+    return Task([LastWill(*will) for will in wills], *rest)

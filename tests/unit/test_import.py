@@ -39,7 +39,11 @@ def test_what_is_loaded_is_seen():
 
 
 @pytest.mark.parametrize(
-    "name", ["servicegroup", "servicegroup.guardian.__main__", "servicegroup.db.last_will"]
+    "name",
+    [
+        *("servicegroup", "servicegroup.guardian.__main__", "servicegroup.db.last_will"),
+        "servicegroup.drivers.zookeeper.layout",
+    ],
 )
 def test_what_the_guardian_is_made_of_is_light(name):
     assert loaded(IMPORT.format(name)) & (LATE | LARGE) == set()
