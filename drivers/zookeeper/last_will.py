@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - names of hosts go through it
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -6,6 +6,7 @@ The statements are the texts of those in :mod:`servicegroup.db.ending`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import urllib.parse
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,11 +30,11 @@ def prepared(
 
     :param held: finds its members, who are told to watchers by *notify*
     """
-    connect = _CONNECTORS[kind](timeout)
     positional, named = connecting
+    connected = _CONNECTORS[kind](timeout, *positional, **named)
 
     def carry_out() -> None:
-        with contextlib.closing(connect(*positional, **named)) as connection:
+        with contextlib.closing(connected()) as connection:
             cursor = connection.cursor()
             cursor.execute(*end)
             if cursor.rowcount and held is not None and notify is not None:
@@ -46,29 +47,43 @@ def prepared(
     return carry_out
 
 
-def _sqlite(timeout: float) -> Callable[..., Any]:  # noqa: ARG001 - it is in the arguments
+def _sqlite(_timeout: float, path: str, *, uri: bool = False, **named: Any) -> Callable[[], Any]:
     import sqlite3
 
-    def connect(path: str, *, uri: bool = False, **named: Any) -> sqlite3.Connection:
-        if not uri:  # a file that is not there must not be made
-            path = f"file:{urllib.parse.quote(path)}?mode=rw"
+    if not uri:  # a file that is not there must not be made
+        path = f"file:{urllib.parse.quote(path)}?mode=rw"
+
+    def connected() -> sqlite3.Connection:
         connection: sqlite3.Connection = sqlite3.connect(path, uri=True, **named)
         boot_clock.install(connection)
         return connection
 
-    return connect
+    return connected
 
 
-def _postgresql(timeout: float) -> Callable[..., Any]:
+def _postgresql(timeout: float, **named: Any) -> Callable[[], Any]:
     from servicegroup.db.patience import connector
 
-    return connector(timeout)
+    return functools.partial(connector(timeout), **named)
 
 
-def _mysql(timeout: float) -> Callable[..., Any]:  # noqa: ARG001 - it is in the arguments
+def _mysql(_timeout: float, **named: Any) -> Callable[[], Any]:
+    import encodings.idna  # noqa: F401 - names of hosts go through it
+
     import pymysql
 
-    return pymysql.connect
+    # What is deferred is the connecting. To prepare for TLS takes 20 ms, needed or not.
+    connection = pymysql.connect(defer_connect=True, **named)
+
+    def connected() -> Any:
+        connection.connect()
+        return connection
+
+    return connected
 
 
-_CONNECTORS = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}
+_CONNECTORS: dict[str, Callable[..., Callable[[], Any]]] = {
+    "sqlite": _sqlite,
+    "postgresql": _postgresql,
+    "mysql": _mysql,
+}

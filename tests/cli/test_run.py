@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fleet.guardian import guardians
 from program.cli import HOST, INTERVAL, UNREACHABLE
 
 from servicegroup import State
@@ -327,6 +328,19 @@ def test_killed_itself_its_member_goes_down_and_the_program_goes_on(
         until(lambda: service_group.liveness("g", HOST).state is State.DOWN)
         assert reason in service_group.liveness("g", HOST).reason
         assert Path(f"/proc/{child}").exists()
+
+
+def test_the_guardian_gives_up_too_though_signals_are_held_back(cli, listener, until):
+    process, child = listener()
+    with contextlib.ExitStack() as last:
+        last.callback(os.kill, child, signal.SIGKILL)
+        assert len(guardians(process.pid)) == 1
+        with contextlib.closing(sqlite3.connect(cli.database, isolation_level=None)) as blocker:
+            blocker.execute("BEGIN IMMEDIATE")
+            process.kill()
+            process.wait()
+            until(lambda: not guardians(process.pid))
+            blocker.execute("ROLLBACK")
 
 
 def test_asked_to_end_before_the_program_was_started(cli, service_group, until):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from servicegroup.guardian.handle import Guardian
 from servicegroup.testing.memory import MemoryDriver
 from servicegroup.will import LastWill
 
@@ -31,15 +32,32 @@ def beat_on(eventually):
 
 
 @pytest.fixture
-def guarded(make, monkeypatch):
+def asked():
+    """Collect the reasons that last wills were asked with: one for each start of a guardian."""
+    return []
+
+
+@pytest.fixture
+def guarded(make, monkeypatch, asked):
     """Make a group on a driver that offers a last will: this one."""
 
     def guarded(function="builtins:dict", arguments=None, **options):
         will = LastWill(function, arguments or {})
-        monkeypatch.setattr(MemoryDriver, "last_will", lambda driver, reason: will)
+
+        def last_will(driver, reason):
+            asked.append(reason)
+            return will
+
+        monkeypatch.setattr(MemoryDriver, "last_will", last_will)
         return make(**{"guardian": True, **options})
 
     return guarded
+
+
+@pytest.fixture
+def tried(asked, eventually):
+    """Wait until a guardian was tried to be started several times."""
+    return lambda: eventually(lambda: len(asked) > 3, 30)
 
 
 def test_a_driver_without_a_last_will_is_said_so_once(make, warnings, beat_on):
@@ -61,10 +79,10 @@ def test_a_driver_without_a_last_will_is_said_so_once(make, warnings, beat_on):
         (("builtins:dict", {"what": {1, 2}}), "not JSON serializable"),
     ],
 )
-def test_a_will_that_cannot_be_is_said_so_once(guarded, warnings, eventually, will, reason):
+def test_a_will_that_cannot_be_is_said_so_once(tried, guarded, warnings, will, reason):
     group = guarded(*will)
     group.join("g", "m")
-    eventually(warnings)
+    tried()
     assert group.is_up("g", "m")
     [said] = warnings()
     assert reason in said
@@ -74,12 +92,12 @@ def test_a_will_that_cannot_be_is_said_so_once(guarded, warnings, eventually, wi
     ("interpreter", "reason"),
     [("/nowhere/python", "/nowhere/python"), ("/bin/false", "status 1"), ("", "not known")],
 )
-def test_who_cannot_start_one_says_so_once(guarded, warnings, beat_on, interpreter, reason):
-    group = guarded(service_down_time=60.0)
+def test_who_cannot_start_one_says_so_once(tried, guarded, warnings, interpreter, reason):
+    group = guarded()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "executable", interpreter)
         group.join("g", "m")
-        beat_on(group)
+        tried()
     [said] = warnings()
     assert reason in said
     assert group.is_up("g", "m")
@@ -105,3 +123,28 @@ def test_without_the_option_there_is_none(guarded, beat_on):
     group.join("g", "m")
     beat_on(group)
     assert sockets() == before
+
+
+TESTAMENT = """
+import os
+
+def prepared(path):
+    prepared_in = os.getcwd()
+    def carry_out():
+        with open(path, "w") as file:
+            file.write(f"{os.environ['WHO']} {prepared_in}")
+    return carry_out
+"""
+
+
+def test_it_works_where_its_daemon_does_and_with_what_that_has(tmp_path, monkeypatch, eventually):
+    (tmp_path / "testament.py").write_text(TESTAMENT)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WHO", "somebody")
+    guardian = Guardian(lambda: [LastWill("testament:prepared", {"path": "said"})], 30.0)
+    guardian.start(0.0)
+    guardian.wait()
+    guardian.dismiss(clean=False)
+    said = tmp_path / "said"
+    eventually(lambda: said.exists() and said.read_text() == f"somebody {tmp_path}", 30)

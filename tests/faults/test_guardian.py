@@ -7,11 +7,12 @@ called so by a guardian.
 import json
 import os
 import signal
+import uuid
 from pathlib import Path
 
 import psutil
 import pytest
-from fleet.fixtures import migrated
+from fleet.fixtures import KINDS, migrated
 from fleet.guardian import guardians, loaded, private_memory
 from fleet.outage import LockOutage, ServerOutage
 
@@ -22,6 +23,27 @@ PATIENT = {"report_interval": 0.5, "service_down_time": 60.0}
 REASON = "process ended without leaving"
 #: MB: what a guardian may take of its own, and what one with PostgreSQL's client library may.
 SMALL, WITH_PSYCOPG = 20.0, 35.0
+
+
+@pytest.fixture(params=[*KINDS, pytest.param("zookeeper", marks=pytest.mark.server("zookeeper"))])
+def kind(request):
+    """Name each kind of store that has guardians."""
+    return request.param
+
+
+@pytest.fixture
+def url(kind, request, monkeypatch):
+    """A fresh store: the URL of a database, or ``None`` where the environment says the rest."""
+    if kind != "zookeeper":
+        return migrated(request.getfixturevalue("empty_url"))
+    use_zookeeper(monkeypatch, request.getfixturevalue("zookeeper").address)
+    return None
+
+
+def use_zookeeper(monkeypatch, address):
+    monkeypatch.setenv("OS_SERVICEGROUP__DRIVER", "zookeeper")
+    monkeypatch.setenv("OS_SERVICEGROUP_ZOOKEEPER__HOSTS", address)
+    monkeypatch.setenv("OS_SERVICEGROUP_ZOOKEEPER__ROOT", f"/test-{uuid.uuid4()}")
 
 
 @pytest.fixture
@@ -110,9 +132,9 @@ def test_who_leaves_is_not_talked_about(joined, observer, eventually, way):
     process.tell("close") if way == "close" else process.close()
     eventually(gone(guardian))
     verdict = observer.liveness("g", "m")
-    assert verdict.reason.startswith("left at"), verdict
+    assert verdict.cause is Cause.LEFT, verdict
     process.kill()
-    assert observer.liveness("g", "m").reason == verdict.reason
+    assert observer.liveness("g", "m").cause is Cause.LEFT
 
 
 def test_a_worker_that_lives_on_does_not_hide_the_crash(url, guarded, observer, eventually):
@@ -151,6 +173,7 @@ def test_whoever_waits_for_any_child_never_meets_it(url, guarded, at_rest):
 
 def test_it_sees_nothing_of_its_surroundings(url, guarded, at_rest):
     process = guarded(url)
+    process.tell("inheritable", "/dev/zero")
     process.join("g", "m")
     guardian = at_rest(process)
     links = {one.name: str(one.readlink()) for one in Path(f"/proc/{guardian.pid}/fd").iterdir()}
@@ -166,7 +189,7 @@ def test_it_shows_no_secret(url, guarded, at_rest, kind, monkeypatch):
     guardian = at_rest(process)
     shown = " ".join(guardian.cmdline()) + json.dumps(guardian.environ())
     assert "swordfish" not in shown
-    assert url not in shown
+    assert str(url) not in shown
     assert "PYTHONPATH" in guardian.environ()  # it is its own environment that was looked at
 
 
@@ -230,11 +253,17 @@ def test_a_guardian_that_is_killed_is_replaced(url, guarded, observer, at_rest, 
 
 
 @pytest.fixture
-def outage(kind, request, tmp_path):
+def outage(kind, request, monkeypatch, tmp_path):
+    """A store that can be taken away, ready for members."""
     if kind == "sqlite":
         outage = LockOutage(str(tmp_path / "away.sqlite"), "locked by a running writer")
     else:
-        outage = ServerOutage(request.getfixturevalue(f"{kind}_server")(), "stopped")
+        server = request.getfixturevalue(f"{kind}_server")()
+        outage = ServerOutage(server, "stopped")
+        if kind == "zookeeper":
+            use_zookeeper(monkeypatch, server.address)
+    if outage.url is not None:
+        migrated(outage.url)
     yield outage
     outage.end()
 
@@ -242,7 +271,6 @@ def outage(kind, request, tmp_path):
 def test_a_database_that_is_away_when_it_dies_is_told_later(
     outage, guarded, make, at_rest, eventually
 ):
-    migrated(outage.url)
     process = guarded(outage.url)
     process.join("g", "m")
     guardian = at_rest(process)
@@ -255,8 +283,17 @@ def test_a_database_that_is_away_when_it_dies_is_told_later(
     eventually(gone(guardian))
 
 
+def test_who_left_needs_no_database_to_dismiss_it(outage, guarded, at_rest, eventually):
+    process = guarded(outage.url)
+    process.join("g", "m")
+    guardian = at_rest(process)
+    process.tell("leave", "g", "m")
+    outage.begin()
+    process.tell("close")
+    eventually(gone(guardian))
+
+
 def test_who_cannot_leave_at_its_end_is_ended(outage, guarded, make, at_rest, eventually):
-    migrated(outage.url)
     process = guarded(outage.url, stop_deadline=0.1)
     process.join("g", "m")
     at_rest(process)
@@ -267,10 +304,26 @@ def test_who_cannot_leave_at_its_end_is_ended(outage, guarded, make, at_rest, ev
 
 
 def test_its_work_is_bounded(outage, guarded, at_rest, eventually):
-    migrated(outage.url)
     process = guarded(outage.url, report_interval=0.2, service_down_time=1.0)
     process.join("g", "m")
     guardian = at_rest(process)
     outage.begin()
     process.kill()
     eventually(gone(guardian))
+
+
+@pytest.mark.usefixtures("url")
+@pytest.mark.parametrize("kind", [pytest.param("zookeeper", marks=pytest.mark.server("zookeeper"))])
+def test_all_stores_are_told(daemon, make, at_rest, tmp_path):
+    url = migrated(f"sqlite:///{tmp_path}/records.sqlite")
+    process = daemon(url, guardian=True, **PATIENT)
+    process.join("g", "m")
+    memory = private_memory(at_rest(process))
+    records = make(url, driver="db", **PATIENT)
+    with make(url, **PATIENT).watch("g") as members, records.watch("g") as recorded:
+        process.kill()
+        for watch in (members, recorded):
+            while (event := watch.next_event(30)).type is not EventType.DOWN:
+                pass
+            assert_told(event.status.liveness)
+    assert memory < SMALL

@@ -110,6 +110,10 @@ class Orders:
         """Start another program that inherits whatever it can; answer its process id."""
         return subprocess.Popen(["sleep", "600"], close_fds=False, stdout=subprocess.DEVNULL).pid
 
+    def inheritable(self, path: str) -> None:
+        """Open a file that all programs we start inherit, unless they are protected from it."""
+        os.set_inheritable(os.open(path, os.O_RDONLY), True)
+
     def any_child(self) -> int | None:
         """Answer the process id of a child of ours that ended or still runs, if there is one."""
         try:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from servers.database import DatabaseServer
+from servers.process import Server
 
 #: Holds SQLite's write lock until it is told to let go, or killed.
 _LOCK = """
@@ -24,7 +25,7 @@ connection.execute("COMMIT")
 class Outage(abc.ABC):
     """A way in which a database can be away; it knows the database's URL."""
 
-    url: str
+    url: str | None
 
     @abc.abstractmethod
     def begin(self) -> None:
@@ -38,8 +39,8 @@ class Outage(abc.ABC):
 class ServerOutage(Outage):
     """A server that is stopped, killed with signal 9, or paused so that nothing answers."""
 
-    def __init__(self, server: DatabaseServer, how: str) -> None:
-        self.url = server.create_database()
+    def __init__(self, server: Server, how: str) -> None:
+        self.url = server.create_database() if isinstance(server, DatabaseServer) else None
         ways: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
             "stopped": (server.stop, server.start),
             "killed": (server.kill, server.start),
