@@ -13,7 +13,8 @@ from typing import NamedTuple
 from servicegroup.model import Member
 
 from . import layout
-from .changes import CONFLICTS, Key, Place, key_of, life_of
+from .attempts import CONFLICTS
+from .changes import Key, Place, key_of, life_of
 from .layout import Life, Paths
 from .session import Session
 
