@@ -11,7 +11,7 @@ from . import commands
 from .codec import Codec
 from .commands import LONGEST, LOOK
 from .glance import Glance
-from .pulse import ALIVE, ENDED, MARKED, Pulse
+from .pulse import ALIVE, ENDED, EPOCH, MARKED, STATE_BITS, STATE_MASK, Pulse
 from .reading import ABSENT, Reader
 from .replies import Reply
 from .servers import Servers
@@ -24,12 +24,14 @@ class Sign(NamedTuple):
     """An instance's sign of life as read: the youngest of its copies.
 
     *age*: seconds since the last beat, or since the end, or since it was first missed. *servers*:
-    those that answered for it. *overdue*: beyond the limit.
+    those that answered for it. *came_up*: when, by the servers' wall clock. *overdue*: beyond the
+    limit.
     """
 
     state: int
     age: float
     servers: tuple[int, ...]
+    came_up: float = 0.0
     reason: str = ""
     overdue: bool = False
 
@@ -72,11 +74,12 @@ class Beats:
         """Return what looks at a member and its sign of life at once; ``None`` if nothing may."""
         if self._codec.sealed:  # its value has to be seen
             return None
-        return Glance(self._servers, key, line, self._pulse.key(instance_id), b"HD f%d" % ALIVE)
+        return Glance(self._servers, key, line, self._pulse.key(instance_id))
 
-    def is_fresh(self, age: float) -> bool:
-        """Whether an age is such that nobody else has to be asked."""
-        return age <= self._fresh
+    def sign(self, line: bytes) -> Sign | None:
+        """Read what a server says of a sign of life; ``None`` if somebody else has to be asked."""
+        sign = _sign(0, line)
+        return sign if self._is_fresh(sign) else None
 
     def witnessed(self, servers: Collection[int]) -> set[int]:
         """Return those of *servers* on which somebody beat without a break for the whole limit."""
@@ -159,10 +162,11 @@ class Beats:
             reply = None if answer is None else answer.reply
             if answer is None or reply is None:
                 signs.append(None)
-            elif reply.value is None or not self._pulse.genuine(key, reply.flags, reply.value):
-                signs.append(Sign(-1, 0.0, (answer.server,)))
             else:
-                signs.append(Sign(reply.flags, float(LONGEST - reply.ttl), (answer.server,)))
+                state = reply.flags & STATE_MASK
+                there = reply.value is not None and self._pulse.genuine(key, state, reply.value)
+                line = b"HD f%d t%d" % (reply.flags, reply.ttl) if there else ABSENT
+                signs.append(_sign(answer.server, line))
         return signs
 
     def _all_fresh(self, signs: Sequence[Sign | None]) -> bool:
@@ -183,7 +187,7 @@ class Beats:
         batch.run()
         for at, sign, answer in asked:
             if answer.reply is not None and answer.reply.value is not None:
-                reason, _ = self._pulse.ended(keys[at], answer.reply.value)
+                reason = self._pulse.reason(keys[at], answer.reply.value)
                 signs[at] = sign._replace(reason=reason)
 
     def _mark(self, keys: Sequence[bytes], signs: list[Sign | None]) -> None:
@@ -229,7 +233,8 @@ def _sign(server: int, line: bytes | None) -> Sign | None:
     tokens = line.split(b" ")
     if line == ABSENT or len(tokens) != 3 or tokens[0] != b"HD":
         return Sign(-1, 0.0, (server,))
-    state, ttl = int(tokens[1][1:]), int(tokens[2][1:])
+    flags, ttl = int(tokens[1][1:]), int(tokens[2][1:])
+    state, came_up = flags & STATE_MASK, flags >> STATE_BITS
     if state not in (ALIVE, ENDED, MARKED) or not 0 <= ttl <= LONGEST:
         return Sign(-1, 0.0, (server,))
-    return Sign(state, float(LONGEST - ttl), (server,))
+    return Sign(state, float(LONGEST - ttl), (server,), float(EPOCH + came_up if came_up else 0))

@@ -36,9 +36,10 @@ _ANY = ("utf-8", "surrogatepass")
 
 _TEXT = (str, type(None))
 _TIME = (float, int, type(None))
-#: The types of a row: version, whether it left, and a member's fields, as each of them may be.
+#: The types of a row: version, whether it left, when, and a member's fields, as each may be.
 _SHAPES = {
-    (int, int, str, str, str, str, int, started, dict, int, str, int, int, withdrawn)
+    (int, int, at, str, str, str, str, int, started, dict, int, str, int, int, withdrawn)
+    for at in _TIME
     for started in _TIME
     for withdrawn in _TEXT
 }
@@ -49,6 +50,8 @@ class Place(NamedTuple):
 
     member: Member
     left: bool = False
+    #: When it came up, withdrew or left, by the servers' wall clock.
+    at: float | None = None
 
     @property
     def rank(self) -> tuple[int, bool, int]:
@@ -132,8 +135,8 @@ class Codec:
 
     def encode(self, key: bytes, place: Place) -> bytes:
         """Return the value of a member's key."""
-        row = [VERSION, int(place.left), *place.member]
-        row[2 + Member._fields.index("attributes")] = dict(place.member.attributes)
+        row = [VERSION, int(place.left), place.at, *place.member]
+        row[3 + Member._fields.index("attributes")] = dict(place.member.attributes)
         text = json.dumps(row, allow_nan=False, separators=(",", ":"))
         return self.seal(key, text.encode())
 
@@ -215,7 +218,7 @@ def _place(row: Any) -> Place | None:
     """Return a row as a place if it is one, whoever wrote it."""
     if type(row) is not list or tuple(map(type, row)) not in _SHAPES or row[0] != VERSION:
         return None
-    return Place(Member._make(row[2:]), row[1] == 1)
+    return Place(Member._make(row[3:]), row[1] == 1, row[2])
 
 
 def as_mapping(value: object) -> Mapping[str, Any]:

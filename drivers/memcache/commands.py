@@ -47,8 +47,13 @@ def value(key: bytes) -> bytes:
 
 
 def renew(key: bytes, ttl: int, *, value: bool = False) -> bytes:
-    """Give a key *ttl* seconds from now on."""
-    return b"mg %b f%b T%d\r\n" % (key, b" v" if value else b"", ttl)
+    """Give a key *ttl* seconds from now on; the remaining time in the reply is from before."""
+    return b"mg %b f t%b T%d\r\n" % (key, b" v" if value else b"", ttl)
+
+
+def touch(key: bytes, ttl: int) -> bytes:
+    """Give a key *ttl* seconds from now on, if it is there; read its client flags."""
+    return b"mg %b f T%d\r\n" % (key, ttl)
 
 
 def write(key: bytes, value: bytes, *, flags: int = 0, ttl: int = 0, cas: int = 0) -> bytes:

@@ -13,7 +13,8 @@ import json
 import math
 import random
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from servicegroup.config import Settings
@@ -21,13 +22,19 @@ from servicegroup.config import Settings
 from . import commands
 from .codec import Codec, as_mapping, random_name
 from .commands import LONGEST
+from .replies import Reply
 from .servers import Answer, Batch, Servers
 
-#: The client flags of a sign of life.
+#: What is in the lowest bits of the client flags of a sign of life.
 ALIVE, ENDED, MARKED = 0, 1, 2
+#: In the bits above: when an instance came up, in seconds from here, the first of January 2020.
+STATE_BITS = 2
+STATE_MASK = (1 << STATE_BITS) - 1
+EPOCH = 1577836800
 #: Places on each server in which those with unbroken beats show themselves.
 SLOTS = 128
 
+_NOTHING: Mapping[int, Reply] = MappingProxyType({})
 _ALIVE = b"alive"
 _MARKED = b"lost"
 
@@ -71,12 +78,13 @@ class Pulse:
         self._servers = servers
         self._codec = codec
         self._ttl = run_ttl(settings)
-        limit = math.ceil(settings.service_down_time)
+        limit = self._limit = math.ceil(settings.service_down_time)
         # Seconds after which a run may be long enough before its next beat, and is for sure.
         self._stages = (max(limit - self._ttl, 1), limit + 1)
         # By instance and server: the run that we began there and its age; the generation seen.
         self._runs: dict[tuple[str, int], tuple[int, int]] = {}
         self._generations: dict[tuple[str, int], bytes | None] = {}
+        self._came_up: dict[str, int] = {}
         self._suspect: set[str] = set()
         self._random = random.SystemRandom()
 
@@ -92,7 +100,7 @@ class Pulse:
                 Copy(
                     server,
                     batch.add(server, renew),
-                    batch.add(server, commands.renew(run, self._ttl)),
+                    batch.add(server, commands.touch(run, self._ttl)),
                     batch.add(server, commands.look(self.mark_key(instance_id))),
                     batch.add(server, commands.value(self._generation_key(instance_id))),
                 )
@@ -100,9 +108,10 @@ class Pulse:
             self._show(batch, instance_id, server)
         return beat
 
-    def finish(self, beat: Beat) -> bool:
+    def finish(self, beat: Beat, before: Mapping[int, Reply] = _NOTHING) -> bool:
         """Take in the replies to a beat, and make anew what was not there.
 
+        :param before: by server, the sign of life as it was if this beat came after another try
         :returns: whether all was there and as the last time, so that nothing had to be made
         :raises ServersSilent: no server took it
         """
@@ -110,19 +119,25 @@ class Pulse:
         if all(copy.renewed.reply is None for copy in beat.copies):
             raise self._servers.silent(self._servers.of(key))
         batch = self._servers.batch()
+        flags = self._alive_flags(beat, before)
         for server, renewed, run, mark, generation in beat.copies:
             if renewed.reply is None or generation.reply is None:
                 self._suspect.add(instance_id)  # what it holds of ours may have been left behind
                 continue
-            if not renewed.reply.found or renewed.reply.flags == MARKED:
+            if not renewed.reply.found or renewed.reply.flags & STATE_MASK == MARKED:
                 self._suspect.add(instance_id)
-            if not self._is_alive(key, renewed):
-                batch.add(server, commands.write(key, self._alive(key), ttl=LONGEST))
+            if not self._is_alive(key, renewed) or renewed.reply.flags != flags:
+                alive = commands.write(key, self._alive(key), flags=flags, ttl=LONGEST)
+                batch.add(server, alive)
             shown = self._stage(instance_id, server)
             if not self._goes_on(instance_id, server, run, mark):
                 self._begin_run(batch, instance_id, server)
             elif self._stage(instance_id, server) != shown:
                 self._show(batch, instance_id, server)
+            elif mark.reply is not None and mark.reply.ttl <= LONGEST // 2:
+                # Its end is far away, but would come: as old as it has to be will do.
+                number, _ = self._runs[instance_id, server]
+                self._mark(batch, instance_id, server, number, age=2 * self._limit)
             seen = self._generations.get((instance_id, server), b"unseen")
             if generation.reply.value != seen:
                 self._suspect.add(instance_id)
@@ -140,10 +155,15 @@ class Pulse:
         else:
             self._suspect.add(instance_id)
 
-    def same_until(self, instance_id: str, server: int) -> int:
-        """Return down to what remaining time of the mark the commands of a beat stay the same."""
-        stage = self._stage(instance_id, server)
-        return LONGEST - self._stages[stage] if stage < len(self._stages) else 0
+    def least(self, beat: Beat, copy: Copy) -> tuple[int, int]:
+        """Return what remaining times have to exceed for a beat to be as this one.
+
+        That of the sign of life, or it was down meanwhile; that of the mark, or the run is so long
+        that it shows itself differently.
+        """
+        stage = self._stage(beat.instance_id, copy.server)
+        run = LONGEST - self._stages[stage] if stage < len(self._stages) else LONGEST // 2
+        return (LONGEST - self._limit - 1, run)
 
     def _goes_on(self, instance_id: str, server: int, run: Answer, mark: Answer) -> bool:
         number, _ = self._runs.get((instance_id, server), (0, 0))
@@ -156,10 +176,14 @@ class Pulse:
 
     def _begin_run(self, batch: Batch, instance_id: str, server: int) -> None:
         number = self._random.randrange(1, 2**32)
-        mark, run = self.mark_key(instance_id), self.run_key(instance_id)
-        batch.add(server, commands.write(mark, b"", flags=number, ttl=LONGEST))
+        self._mark(batch, instance_id, server, number, age=0)
+        run = self.run_key(instance_id)
         batch.add(server, commands.write(run, b"", flags=number, ttl=self._ttl))
         self._runs[instance_id, server] = (number, 0)
+
+    def _mark(self, batch: Batch, instance_id: str, server: int, number: int, *, age: int) -> None:
+        mark = self.mark_key(instance_id)
+        batch.add(server, commands.write(mark, b"", flags=number, ttl=LONGEST - age))
 
     def _stage(self, instance_id: str, server: int) -> int:
         """Return how long a run is: it shows itself from stage 1 on, and makes room in stage 2."""
@@ -173,9 +197,30 @@ class Pulse:
             slot = self.slot(instance_id)
             batch.add(server, store(slot, instance_id.encode(), ttl=self._ttl))
 
+    def _alive_flags(self, beat: Beat, before: Mapping[int, Reply]) -> int:
+        """Return the client flags of a beat: since when the instance is up.
+
+        It came up now if all that know of it say that it was down.
+        """
+        key = self.key(beat.instance_id)
+        came_up = self._came_up.get(beat.instance_id, 0)
+        was_down = []
+        for copy in beat.copies:
+            reply = before.get(copy.server, copy.renewed.reply)
+            if reply is None or not reply.found:
+                continue
+            state = reply.flags & STATE_MASK
+            was_down.append(state == ENDED or LONGEST - reply.ttl > self._limit)
+            if not came_up and self._is_alive(key, copy.renewed):
+                came_up = reply.flags >> STATE_BITS
+        if not came_up or (was_down and all(was_down)):
+            came_up = max(0, int(self._servers.now()) - EPOCH)
+        self._came_up[beat.instance_id] = came_up
+        return came_up << STATE_BITS | ALIVE
+
     def _is_alive(self, key: bytes, answer: Answer) -> bool:
         reply = answer.reply
-        if reply is None or not reply.found or reply.flags != ALIVE:
+        if reply is None or not reply.found or reply.flags & STATE_MASK != ALIVE:
             return False
         return not self._codec.sealed or reply.value == self._alive(key)
 
@@ -203,11 +248,9 @@ class Pulse:
         batch = self._servers.batch()
         for answer in found:
             reply = answer.reply
-            if reply is None or (reply.found and reply.flags == ENDED):
+            if reply is None or (reply.found and reply.flags & STATE_MASK == ENDED):
                 continue
-            age = LONGEST - reply.ttl if reply.found and reply.flags == ALIVE else None
-            payload = json.dumps({"reason": reason, "age": age}).encode()
-            value = self._codec.seal(key, payload)
+            value = self._codec.seal(key, json.dumps({"reason": reason}).encode())
             write = commands.write(key, value, flags=ENDED, ttl=LONGEST, cas=reply.cas)
             batch.add(answer.server, write)
             batch.add(answer.server, commands.delete(self.run_key(instance_id)))
@@ -252,27 +295,24 @@ class Pulse:
         """Return the command that notes, where a sign of life is missing, that it was missed."""
         return commands.add(key, self._codec.seal(key, _MARKED), flags=MARKED, ttl=LONGEST)
 
-    def genuine(self, key: bytes, flags: int, value: bytes) -> bool:
-        """Whether a sign of life with these flags was written by one of us."""
+    def genuine(self, key: bytes, state: int, value: bytes) -> bool:
+        """Whether a sign of life in this state was written by one of us."""
         if not self._codec.sealed:
             return True
         payload = self._codec.open(key, value)
         if payload is None:
             return False
-        return flags == ENDED or payload == (_ALIVE if flags == ALIVE else _MARKED)
+        return state == ENDED or payload == (_ALIVE if state == ALIVE else _MARKED)
 
-    def ended(self, key: bytes, value: bytes) -> tuple[str, float | None]:
-        """Return why an instance ended, and how old its last beat was by then."""
+    def reason(self, key: bytes, value: bytes) -> str:
+        """Return why an instance ended."""
         payload = self._codec.open(key, value)
         try:
             said = as_mapping(json.loads(payload)) if payload is not None else {}
         except ValueError:
             said = {}
-        reason, age = said.get("reason"), said.get("age")
-        return (
-            reason if isinstance(reason, str) else "",
-            float(age) if isinstance(age, (int, float)) else None,
-        )
+        reason = said.get("reason")
+        return reason if isinstance(reason, str) else ""
 
     def _alive(self, key: bytes) -> bytes:
         return self._codec.seal(key, _ALIVE)

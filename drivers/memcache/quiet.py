@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from servicegroup.model import Member
 
 from .exchange import Request
-from .replies import replies
+from .replies import Reply, replies
 from .servers import Servers, Spoken
 
 #: Members whose keys every beat looks at. Of more than so many it looks at this share, and never at
@@ -29,23 +29,22 @@ class Quiet:
         self._lock = threading.Lock()
         self._learnt: dict[str, _Learnt] = {}
 
-    def beat(self, instance_id: str, members: Sequence[Member]) -> bool:
-        """Beat as the last time this part of *members* was looked at; whether all is the same.
+    def beat(self, instance_id: str, members: Sequence[Member]) -> dict[int, Reply] | None:
+        """Beat as the last time this part of *members* was looked at.
 
-        If it is not, or nothing was learnt, a beat has to be made up.
+        :returns: ``None`` if all is the same. Else a beat has to be made up, and these servers said
+            in this way what the sign of life was like before this one
         """
         learnt = self._learnt.get(instance_id)
-        if learnt is None or learnt.members != members:
-            return False
+        if learnt is None or learnt.members != members or not learnt.requests[learnt.turn]:
+            return {}
         requests = learnt.requests[learnt.turn]
-        if not requests:
-            return False
-        same = self._servers.exchange(requests)
-        if len(same) == len(requests) and all(same.values()):
+        found = self._servers.exchange(requests)
+        if len(found) == len(requests) and not any(found.values()):
             learnt.turn = (learnt.turn + 1) % len(learnt.requests)
-            return True
+            return None
         learnt.requests[learnt.turn] = {}
-        return False
+        return {server: replies[0] for server, replies in found.items() if replies}
 
     def turn(self, instance_id: str, members: Sequence[Member]) -> tuple[int, Sequence[Member]]:
         """Return the members that the next beat looks at: all, or each in its turn."""
@@ -67,16 +66,16 @@ class Quiet:
         members: Sequence[Member],
         turn: int,
         spoken: Mapping[int, Spoken],
-        until: Mapping[int, int],
+        least: Mapping[int, Sequence[int]],
     ) -> None:
         """Take note of a beat in which all was well.
 
-        :param until: the remaining time of the mark, by server, at which another request is due
+        :param least: what the remaining times in the reply have to exceed, by server and in order
         """
         learnt = self._learnt.get(instance_id)
         if learnt is not None and learnt.members == members:
             learnt.requests[turn] = {
-                server: Request(one.request, _same(one, until.get(server, 0)))
+                server: Request(one.request, _same(one, least.get(server, ())))
                 for server, one in spoken.items()
             }
 
@@ -87,26 +86,30 @@ class _Learnt:
     def __init__(self, members: Sequence[Member], turns: int) -> None:
         self.members = members
         self.turn = 0
-        self.requests: list[dict[int, Request[bool]]] = [{} for _ in range(turns)]
+        self.requests: list[dict[int, Request[list[Reply]]]] = [{} for _ in range(turns)]
 
 
-def _same(spoken: Spoken, until: int) -> Callable[[bytes], bool | None]:
-    """Return what says whether data is this reply again; ``None`` while its end is missing.
+def _same(spoken: Spoken, least: Sequence[int]) -> Callable[[bytes], list[Reply] | None]:
+    """Return what says whether data is this reply again: no replies if it is, else those there are.
 
-    One number in it, the remaining time of the mark, may be less, but more than *until*.
+    ``None`` while the end is missing. Remaining times may differ, but have to exceed *least*.
     """
-    expected, whole = spoken.reply, replies(spoken.commands)
-    before, mark, rest = expected.partition(b" t")
-    begin, after = before + mark, rest[rest.find(b"\r\n") :]
-    start, end = len(begin), -len(after)
+    expected, whole = spoken.reply.split(b"\r\n"), replies(spoken.commands)
+    timed = [at for at, line in enumerate(expected) if b" t" in line]
+    times = [
+        (at, expected[at].partition(b" t")[0] + b" t", bound)
+        for at, bound in zip(timed, least, strict=False)
+    ]
 
-    def read(data: bytes) -> bool | None:
-        if mark and data.startswith(begin) and data.endswith(after):
-            remaining = data[start:end]
-            if remaining.isdigit() and int(remaining) > until:
-                return True
-        if data == expected and not mark:
-            return True
-        return None if whole(data) is None else False
+    def read(data: bytes) -> list[Reply] | None:
+        found = data.split(b"\r\n")
+        if len(found) == len(expected):
+            for at, begin, bound in times:
+                remaining = found[at][len(begin) :]
+                if found[at].startswith(begin) and remaining.isdigit() and int(remaining) > bound:
+                    found[at] = expected[at]
+            if found == expected:
+                return []
+        return whole(data)
 
     return read

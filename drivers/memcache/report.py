@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from servicegroup.driver import Loss, Lost
 from servicegroup.model import Member
@@ -15,6 +15,7 @@ from .index import Appended, Index
 from .members import Beside, Decide, Members, Outcome
 from .pulse import Beat, Pulse
 from .quiet import Quiet
+from .replies import Reply
 from .servers import Answer, Batch, Servers
 
 
@@ -39,7 +40,7 @@ class Reporter:
         def decide(member: Member, before: Place | None) -> Place:
             last = 0 if before is None else before.member.incarnation
             now = self._servers.now()
-            return Place(member._replace(incarnation=last + 1, started_at=now))
+            return Place(member._replace(incarnation=last + 1, started_at=now), at=now)
 
         outcomes = self._store(members, decide, certain=True)
         joined = [one.now.member for one in outcomes if one.now is not None]
@@ -53,9 +54,13 @@ class Reporter:
             if _evidence(member, before) is not None:
                 return None
             if before is not None and before.holds(member):
-                newer = before.member.revision > member.revision
-                return None if newer or before.member == member else Place(member)
-            return Place(member)
+                if before.member.revision > member.revision or before.member == member:
+                    return None
+                if (before.member.withdrawn is None) == (member.withdrawn is None):
+                    return Place(member, at=before.at)
+            elif member.withdrawn is None:  # the store lost it
+                return Place(member, at=member.started_at)
+            return Place(member, at=self._servers.now())
 
         outcomes = self._store(members, decide)
         lost = [_evidence(one, done.before) for one, done in zip(members, outcomes, strict=True)]
@@ -64,8 +69,12 @@ class Reporter:
 
     def heartbeat(self, instance_id: str, members: Sequence[Member]) -> list[Lost]:
         """See :meth:`servicegroup.driver.Driver.heartbeat`."""
-        if not self._pulse.suspect(instance_id) and self._quiet.beat(instance_id, members):
-            return []
+        tried: Mapping[int, Reply] = {}
+        if not self._pulse.suspect(instance_id):
+            quiet = self._quiet.beat(instance_id, members)
+            if quiet is None:
+                return []
+            tried = quiet
         wanted = self._index.wanted(members)
         batch = self._servers.batch()
         beat = self._pulse.begin(batch, instance_id)
@@ -77,15 +86,15 @@ class Reporter:
             mine = self._members.flags(member)
             glances += [(mine, answer) for answer in batch.add_everywhere(key, flags(key))]
         spoken = batch.run_whole()
-        same = self._pulse.finish(beat)
+        same = self._pulse.finish(beat, tried)
         well = all(
             answer.reply is None or (answer.reply.found and answer.reply.flags == mine)
             for mine, answer in glances
         )
         if well and not self._pulse.suspect(instance_id):
             if self._index.finish(looks, wanted) and same and beat.complete:
-                until = {one: self._pulse.same_until(instance_id, one) for one in spoken}
-                self._quiet.learn(instance_id, members, turn, spoken, until)
+                least = {copy.server: self._pulse.least(beat, copy) for copy in beat.copies}
+                self._quiet.learn(instance_id, members, turn, spoken, least)
             return []
         outcomes = self._members.change(members, lambda _member, _before: None)
         lost = []
@@ -107,7 +116,7 @@ class Reporter:
         def decide(member: Member, before: Place | None) -> Place | None:
             if before is None or not before.holds(member):
                 return None
-            return Place(before.member, left=True)
+            return Place(before.member, left=True, at=self._servers.now())
 
         outcomes = self._members.change(members, decide)
         foreign = {

@@ -16,14 +16,14 @@ from servicegroup.driver import Ages, Sightings
 from servicegroup.model import Ending, EndKind, Member, Sighting
 
 from .beats import Beats, Sign
-from .codec import Codec
+from .codec import Codec, Place
 from .commands import FLAGS
 from .compaction import Compactor
 from .glance import Glance
 from .index import Index
 from .pulse import ENDED, MARKED
 from .reading import ABSENT, Found, Reader
-from .servers import Servers
+from .servers import Servers, ServersSilent
 
 #: Members that are remembered in order to read less of them the next time.
 _REMEMBERED = 200_000
@@ -95,19 +95,20 @@ class Sight:
                     lost.append(Sighting(known[one], ended=Ending(EndKind.VANISHED, _UNREAD)))
         if absent and not whole:
             lost += self._missed(group_id, [one for one in absent if one not in places], lost)
-        there = [place.member for place in places.values() if not place.left]
-        signs = self._beats.read([member.instance_id for member in there])
-        sightings = [_sighting(member, sign) for member, sign in zip(there, signs, strict=True)]
+        there = [place for place in places.values() if not place.left]
+        signs = self._beats.read([place.member.instance_id for place in there])
+        now = self._now()
+        sightings = [_sighting(one, sign, now) for one, sign in zip(there, signs, strict=True)]
         witnessed = self._witness(sightings, signs)
         if len(there) < len(places):
             sightings += [
-                Sighting(place.member, ended=Ending(EndKind.LEFT, "left"))
+                Sighting(place.member, ended=Ending(EndKind.LEFT, "left", _since(place.at, now)))
                 for member_id, place in places.items()
                 if place.left and (not whole or member_id in known)
             ]
         if whole:
             self._compactor.consider(group_id, asked.length, len(there))
-        return Sightings(sightings + lost, witnessed)
+        return Sightings(sightings + lost, witnessed, now)
 
     def ages(self, group_id: str) -> Ages:
         """See :meth:`servicegroup.driver.Driver.ages`.
@@ -116,10 +117,9 @@ class Sight:
         """
         asked = self._listed(group_id)
         found, _ = self._find(group_id, asked, None)
-        places = [one.place for one in found.values()]
-        there = [place.member for place in places if not place.left]
-        signs = self._beats.read([member.instance_id for member in there])
-        seen = [_sighting(member, sign) for member, sign in zip(there, signs, strict=True)]
+        there = [one.place for one in found.values() if not one.place.left]
+        signs = self._beats.read([place.member.instance_id for place in there])
+        seen = [_sighting(one, sign, None) for one, sign in zip(there, signs, strict=True)]
         witnessed = self._witness(seen, signs)
         self._compactor.consider(group_id, asked.length, len(there))
         ages = {one.member.member_id: one.age for one in seen if one.ended is None}
@@ -144,10 +144,13 @@ class Sight:
             if len(self._glances) >= _REMEMBERED:
                 self._glances.clear()
             self._glances[name] = glance
-        age = glance.age()
-        if age is None or not self._beats.is_fresh(age):
+        said = [self._beats.sign(line) for line in glance.look() or ()]
+        signs = [sign for sign in said if sign is not None]
+        if not signs:
             return None
-        return Sightings([Sighting(one.place.member, age)])
+        sign = min(signs, key=lambda sign: sign.age)
+        now = self._now()
+        return Sightings([_sighting(one.place, sign, now)], clock=now)
 
     def groups(self) -> list[str]:
         """Return the names of groups that have a member that did not leave, sorted."""
@@ -176,6 +179,13 @@ class Sight:
         for one, key in keys.items():
             if young.issuperset(self._servers.of(key)):
                 yield Sighting(Member(group_id, one), ended=Ending(EndKind.VANISHED, _LOST))
+
+    def _now(self) -> float | None:
+        """Return the servers' wall clock, if one tells it."""
+        try:
+            return self._servers.now()
+        except ServersSilent:
+            return None
 
     # -- whom ---------------------------------------------------------------------------------
 
@@ -322,13 +332,26 @@ def _servers(sign: Sign | None) -> tuple[int, ...]:
     return () if sign is None else sign.servers
 
 
-def _sighting(member: Member, sign: Sign | None) -> Sighting:
+def _sighting(place: Place, sign: Sign | None, now: float | None) -> Sighting:
+    """Return what is to be said of a member.
+
+    :param now: the servers' wall clock, if it is wanted how long a state has lasted
+    """
+    member = place.member
     if sign is None:
         return Sighting(member, ended=Ending(EndKind.VANISHED, _UNREAD))
     if sign.state == ENDED:
         return Sighting(member, None, Ending(EndKind.ENDED, sign.reason, sign.age))
     if member.withdrawn is not None:
-        return Sighting(member, sign.age, Ending(EndKind.WITHDRAWN, member.withdrawn))
+        ending = Ending(EndKind.WITHDRAWN, member.withdrawn, _since(place.at, now))
+        return Sighting(member, sign.age, ending)
     if sign.state == MARKED and not sign.overdue:
         return Sighting(member, None, Ending(EndKind.VANISHED, _MISSED))
-    return Sighting(member, sign.age)
+    if now is None or place.at is None or not sign.came_up:
+        return Sighting(member, sign.age)
+    up_since = place.at if place.at > sign.came_up else sign.came_up
+    return Sighting(member, sign.age, None, now - up_since if now > up_since else 0.0)
+
+
+def _since(at: float | None, now: float | None) -> float | None:
+    return None if at is None or now is None else max(0.0, now - at)

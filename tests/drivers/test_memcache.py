@@ -7,9 +7,22 @@ import pytest
 from servers.fixtures import requirements
 from servers.memcached import Memcached
 
+from servicegroup.drivers.memcache.servers import Servers
 from servicegroup.testing import DriverConformance, Store
 
 _names = itertools.count()
+
+
+class Clock:
+    """How far the servers' wall clocks are ahead, for time that passes by hand."""
+
+    ahead = 0.0
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch):
+    now = Servers.now
+    monkeypatch.setattr(Servers, "now", lambda servers: now(servers) + Clock.ahead)
 
 
 def make_store(servers, **options):
@@ -24,6 +37,7 @@ def make_store(servers, **options):
     def age(seconds):
         for server in servers:
             server.age(seconds)
+        Clock.ahead += seconds
 
     def lose():
         for server in servers:
