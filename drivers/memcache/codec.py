@@ -34,6 +34,7 @@ _TAG_LETTERS = 43
 _UUID = re.compile("[0-9a-f-]{36}")
 _ANY = ("utf-8", "surrogatepass")
 
+_STRANGE = "it is no member of this version"
 _TEXT = (str, type(None))
 _TIME = (float, int, type(None))
 #: The types of a row: version, whether it left, when, and a member's fields, as each may be.
@@ -154,7 +155,13 @@ class Codec:
 
     def decode(self, key: bytes, value: bytes) -> Place | None:
         """Return what a member's key holds; ``None`` (counted, logged once) if it is not ours."""
-        return self.decode_all([key], [value])[0]
+        payload = self.open(key, value)
+        if payload is None:
+            return None
+        place = _place(_json(payload))
+        if place is None:
+            self.refuse(key, _STRANGE)
+        return place
 
     def decode_all(self, keys: Sequence[bytes], values: Sequence[bytes]) -> list[Place | None]:
         """Return what these members' keys hold, each as :meth:`decode` does."""
@@ -176,7 +183,7 @@ class Codec:
         for at, row in enumerate(rows):
             place = _place(row)
             if place is None and payloads[at] is not None:
-                self.refuse(keys[at], "it is no member of this version")
+                self.refuse(keys[at], _STRANGE)
             places.append(place)
         return places
 

@@ -28,12 +28,11 @@ def exchange(servers: Sequence[Server], requests: Mapping[int, Request[T]]) -> d
 
     Whoever has to be connected to may let us wait: that comes when the others have answered.
     """
-    found: dict[int, T] = {}
     if len(requests) == 1:
         [(index, request)] = requests.items()
-        if not servers[index].skipped:
-            _Exchange(servers[index], index, request).finish(found)
-        return found
+        reply = None if servers[index].skipped else _alone(servers[index], request)
+        return {} if reply is None else {index: reply}
+    found: dict[int, T] = {}
     asked = [index for index in requests if not servers[index].skipped]
     ready = [index for index in asked if servers[index].connected]
     sent = [_Exchange(servers[index], index, requests[index]) for index in ready]
@@ -43,6 +42,31 @@ def exchange(servers: Sequence[Server], requests: Mapping[int, Request[T]]) -> d
         if index not in ready:
             _Exchange(servers[index], index, requests[index]).finish(found)
     return found
+
+
+def _alone(server: Server, request: Request[T]) -> T | None:
+    """Send one server a request and return the reply, if there is one; take note of that."""
+    deadline = time.monotonic() + server.timeout
+    client = server.lease()
+    old = client.answered
+    try:
+        try:
+            client.send(request.commands, deadline)
+            reply = client.receive(request.read, deadline)
+        except CLIENT_ERRORS as error:
+            # A connection that lay idle may have been cut; one that is new speaks for the server.
+            if not old or isinstance(error, TimeoutError):
+                raise
+            client.send(request.commands, deadline)
+            reply = client.receive(request.read, deadline)
+    except CLIENT_ERRORS as error:
+        server.drop(client, error)
+        return None
+    except BaseException:
+        server.drop(client)
+        raise
+    server.give_back(client)
+    return reply
 
 
 class _Exchange(Generic[T]):
@@ -68,7 +92,6 @@ class _Exchange(Generic[T]):
     def finish(self, found: dict[int, T]) -> None:
         """Put the reply into *found*, if there is one, and take note of that."""
         error = self._error or self._receive(found)
-        # A connection that lay idle may have been cut; one that is new speaks for the server.
         if error is not None and self._old and not isinstance(error, TimeoutError):
             error = self._send() or self._receive(found)
         if error is None:

@@ -188,7 +188,8 @@ class Pulse:
     def _stage(self, instance_id: str, server: int) -> int:
         """Return how long a run is: it shows itself from stage 1 on, and makes room in stage 2."""
         _, age = self._runs.get((instance_id, server), (0, 0))
-        return sum(age >= stage for stage in self._stages)
+        first, second = self._stages
+        return (age >= first) + (age >= second)
 
     def _show(self, batch: Batch, instance_id: str, server: int) -> None:
         stage = self._stage(instance_id, server)

@@ -162,9 +162,11 @@ class Reporter:
         storing.beat(batch, _now(stored))
         batch.run()
         storing.read()
-        if not storing.appended:
+        wanted = storing.wanted
+        if storing.written != len(stored):
             self._index.forget(self._index.wanted(_new(stored)))
-        self._index.add(self._index.wanted(_now(stored)), storing.appended)
+            wanted = self._index.wanted(_now(stored))
+        self._index.add(wanted, storing.appended)
         moved = {
             before.member.instance_id
             for before, now in stored
@@ -195,6 +197,9 @@ class _Storing:
         self._begun: set[str] = set()
         self._beats: list[Beat] = []
         self.appended: list[Appended] = []
+        #: Names that were appended with the writing, of so many members.
+        self.wanted: dict[bytes, set[bytes]] = {}
+        self.written = 0
 
     def beat(self, batch: Batch, members: Iterable[Member]) -> None:
         """Put a beat of each of their instances into *batch*, once in all."""
@@ -211,8 +216,13 @@ class _Storing:
     def write(self, writing: Batch, outcomes: Sequence[Outcome]) -> None:
         """Put beats and names into what brings these outcomes about."""
         self.beat(writing, _now(outcomes))
-        self._index.forget(self._index.wanted(_new(outcomes)))
-        self.appended += self._index.append(writing, self._index.wanted(_now(outcomes)))
+        new, now = _new(outcomes), _now(outcomes)
+        wanted = self._index.wanted(now)
+        self._index.forget(wanted if len(new) == len(now) else self._index.wanted(new))
+        self.appended += self._index.append(writing, wanted)
+        self.written += len(outcomes)
+        for shard, names in wanted.items():
+            self.wanted.setdefault(shard, set()).update(names)
 
 
 def _now(outcomes: Iterable[Outcome]) -> list[Member]:
