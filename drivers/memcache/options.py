@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ DEFAULT_PORT = 11211
 _NAMESPACE = re.compile(r"[!-~]{1,150}")
 #: Shorter secrets are guessed.
 SHORTEST_SECRET = 16
+_TLS_FILES = ("cafile", "certfile", "keyfile")
 
 OPTIONS: Sequence[cfg.Opt] = (
     cfg.ListOpt(
@@ -69,6 +70,7 @@ class Options:
     namespace: bytes
     secret: bytes | None
     tls: ssl.SSLContext | None
+    tls_files: Mapping[str, str | None] | None
 
 
 def read(conf: cfg.ConfigOpts) -> Options:
@@ -82,6 +84,7 @@ def read(conf: cfg.ConfigOpts) -> Options:
         _namespace(values.namespace),
         _secret(values.secret_key),
         _tls(values),
+        {name: values[f"tls_{name}"] for name in _TLS_FILES} if values.tls else None,
     )
 
 
@@ -151,10 +154,10 @@ def _secret(text: str | None) -> bytes | None:
 
 def _tls(values: cfg.ConfigOpts.GroupAttr) -> ssl.SSLContext | None:
     if not values.tls:
-        for name in ("tls_cafile", "tls_certfile", "tls_keyfile"):
-            if values[name]:
+        for name in _TLS_FILES:
+            if values[f"tls_{name}"]:
                 raise ConfigurationError(
-                    f"[{GROUP}] {name} is set, but tls is not; set tls=true or leave {name} out"
+                    f"[{GROUP}] tls_{name} is set, but tls is not; set tls=true or leave it out"
                 )
         return None
     name = "tls_cafile"

@@ -18,10 +18,12 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from servicegroup.config import Settings
+from servicegroup.will import LastWill
 
 from . import commands
 from .codec import Codec, as_mapping, random_name
 from .commands import LONGEST
+from .options import Options
 from .replies import Reply
 from .servers import Answer, Batch, Servers
 
@@ -78,6 +80,7 @@ class Pulse:
         self._servers = servers
         self._codec = codec
         self._ttl = run_ttl(settings)
+        self._timeout = settings.call_timeout
         limit = self._limit = math.ceil(settings.service_down_time)
         # Seconds after which a run may be long enough before its next beat, and is for sure.
         self._stages = (max(limit - self._ttl, 1), limit + 1)
@@ -192,10 +195,11 @@ class Pulse:
         return (age >= first) + (age >= second)
 
     def _show(self, batch: Batch, instance_id: str, server: int) -> None:
-        stage = self._stage(instance_id, server)
+        stage, slot = self._stage(instance_id, server), self.slot(instance_id)
+        store = commands.write if stage > 1 else commands.add
+        if stage == 1:  # who shows itself there may be us, and lasts as long as a run
+            batch.add(server, commands.touch(slot, self._ttl))
         if stage:
-            store = commands.write if stage > 1 else commands.add
-            slot = self.slot(instance_id)
             batch.add(server, store(slot, instance_id.encode(), ttl=self._ttl))
 
     def _alive_flags(self, beat: Beat, before: Mapping[int, Reply]) -> int:
@@ -251,11 +255,28 @@ class Pulse:
             reply = answer.reply
             if reply is None or (reply.found and reply.flags & STATE_MASK == ENDED):
                 continue
-            value = self._codec.seal(key, json.dumps({"reason": reason}).encode())
-            write = commands.write(key, value, flags=ENDED, ttl=LONGEST, cas=reply.cas)
+            write = commands.write(
+                key, self._ended(key, reason), flags=ENDED, ttl=LONGEST, cas=reply.cas
+            )
             batch.add(answer.server, write)
             batch.add(answer.server, commands.delete(self.run_key(instance_id)))
         batch.run()
+
+    def last_will(self, instance_id: str, options: Options, reason: str) -> LastWill:
+        """See :meth:`servicegroup.driver.Driver.last_will`."""
+        key = self.key(instance_id)
+        addresses = {index: one.spec for index, one in enumerate(options.servers)}
+        arguments = {
+            "servers": [addresses[index] for index in self._servers.of(key)],
+            "timeout": self._timeout,
+            "tls": options.tls_files,
+            "key": key.decode(),
+            "value": self._ended(key, reason).decode(),
+            "flags": ENDED,
+            "ttl": LONGEST,
+            "run": self.run_key(instance_id).decode(),
+        }
+        return LastWill(f"{__package__}.last_will:prepared", arguments)
 
     def forget(self, instance_id: str) -> None:
         """Remove what is kept of an instance that holds no members any more."""
@@ -314,6 +335,9 @@ class Pulse:
             said = {}
         reason = said.get("reason")
         return reason if isinstance(reason, str) else ""
+
+    def _ended(self, key: bytes, reason: str) -> bytes:
+        return self._codec.seal(key, json.dumps({"reason": reason}).encode())
 
     def _alive(self, key: bytes) -> bytes:
         return self._codec.seal(key, _ALIVE)

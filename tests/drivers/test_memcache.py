@@ -50,7 +50,7 @@ def make_store(servers, **options):
 
 
 class TestMemcache(DriverConformance):
-    walks = 40
+    walks = 30
     steps = 25
 
     @pytest.fixture
