@@ -136,7 +136,8 @@ class Driver(abc.ABC):
         """Store members as an *intention*: they may take over from an older life.
 
         Each is bound to its ``instance_id`` with incarnation = stored + 1 (first: 1), a first
-        beat, and ``started_at`` by the store's clock. An instance that held one of them before
+        beat, and ``started_at`` by the store's clock: :meth:`Member.joined` makes what is to be
+        stored. An instance that held one of them before
         finds it ``superseded`` at its next heartbeat. A life that left or was removed counts as
         stored while evidence of it is kept, so that none can return over its successor.
 

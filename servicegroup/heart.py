@@ -16,6 +16,7 @@ from servicegroup.clock import boottime
 from servicegroup.config import Settings
 from servicegroup.driver import Loss, Lost
 from servicegroup.exceptions import DriverUnavailable, ServiceGroupError
+from servicegroup.flaps import Flaps, came_back
 from servicegroup.forget import Forgetter
 from servicegroup.guardian.handle import Guardian
 from servicegroup.health import HealthCheck
@@ -59,6 +60,7 @@ class Heart:
         self._stopped = False
         self._first_joined = float("-inf")
         self._recoveries = 0
+        self._answers = 0  # the judged store's recoveries, when its members were seen last
         for report in reports:
             report.landed = self._rouse
 
@@ -241,10 +243,14 @@ class Heart:
             return float("inf")
         expires = max(self._judged.heard_at, self._first_joined) + self._patience
         if now < expires:
+            we_paused = self._judged.recoveries == self._answers  # the store answered all the while
+            self._answers = self._judged.recoveries
             for membership in memberships:
                 if membership.lost.is_set():
                     LOG.warning("%r is seen again", membership)
                     membership.tell_recovered()
+                    if we_paused:
+                        self._change(membership, flaps=self._came_back(membership))
             return expires
         silent = now - self._judged.heard_at
         since = f"for {in_words(silent)}" if silent < float("inf") else "yet"
@@ -283,11 +289,17 @@ class Heart:
             report.want(member, changed=True)
 
     def _withdraw(self, membership: Membership, reason: str | None) -> None:
-        if reason is None:
-            LOG.warning("%r is well again", membership)
-        else:
+        if reason is not None:
             LOG.error("%r withdraws: %s", membership, reason)
-        self._change(membership, withdrawn=reason)
+            self._change(membership, withdrawn=reason)
+            return
+        LOG.warning("%r is well again", membership)
+        self._change(membership, withdrawn=None, flaps=self._came_back(membership))
+
+    def _came_back(self, membership: Membership) -> Flaps | None:
+        member = membership.member
+        now = self._judged.wall_time((member.group_id, member.member_id))
+        return member.flaps if now is None else came_back(member.flaps, now)
 
     def _flush(self) -> None:
         try:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from servicegroup import exceptions
+from servicegroup.flaps import Flaps, came_back
 
 #: Longest id, name and host name, in characters (Nova's ``services.host`` and ``topic`` are 255).
 MAX_TEXT = 255
@@ -25,7 +26,8 @@ class Member(NamedTuple):
 
     ``started_at`` is the store's wall clock in seconds since 1970 (UTC) at the time of the join:
     shown to people, never compared. ``revision`` counts changes of the attributes within one
-    incarnation. ``withdrawn`` is the reason why the member took itself out, or ``None``.
+    incarnation. ``withdrawn`` is the reason why the member took itself out, or ``None``. ``flaps``
+    is how often it came back lately, if it did.
     """
 
     group_id: str
@@ -40,6 +42,22 @@ class Member(NamedTuple):
     incarnation: int = 0
     revision: int = 0
     withdrawn: str | None = None
+    flaps: Flaps | None = None
+
+    @classmethod
+    def remade(cls, fields: Mapping[str, Any]) -> Member:
+        """Return the member of which *fields* are the ``_asdict()``, after JSON."""
+        flaps = fields["flaps"]
+        return cls(**{**fields, "flaps": None if flaps is None else Flaps(*flaps)})
+
+    def joined(self, incarnation: int, now: float, before: Member | None) -> Member:
+        """Return this member as a driver's ``join`` stores it.
+
+        :param now: the store's wall clock, in seconds since 1970
+        :param before: the life under this id that did not leave, if there is one: this is a return
+        """
+        flaps = None if before is None else came_back(before.flaps, now)
+        return self._replace(incarnation=incarnation, started_at=now, flaps=flaps)
 
     @property
     def created_at(self) -> datetime | None:

@@ -59,6 +59,7 @@ class Report:
         self._caller = BoundedCaller(f"servicegroup-{door.name}")
         self._desired: dict[Key, Member] = {}
         self._incarnations: dict[Key, Member] = {}
+        self._joined_at: dict[Key, float] = {}
         self._changed: set[Key] = set()
         self._leaving: dict[Key, Member] = {}
         self._doubtful: set[Key] = set()
@@ -84,6 +85,7 @@ class Report:
         self._desired.pop(key, None)
         self._changed.discard(key)
         stored = self._incarnations.pop(key, None)
+        self._joined_at.pop(key, None)
         if leave and stored is not None:
             self._leaving[key] = stored
             self.hurry()
@@ -106,6 +108,13 @@ class Report:
     def stored(self, key: Key) -> Member | None:
         """The member as this store has it, with its incarnation; ``None`` before it joined."""
         return self._incarnations.get(key)
+
+    def wall_time(self, key: Key) -> float | None:
+        """Return the store's wall clock, by our own since *key* joined; ``None`` before that."""
+        stored, at = self._incarnations.get(key), self._joined_at.get(key)
+        if stored is None or stored.started_at is None or at is None:
+            return None
+        return stored.started_at + self._clock() - at
 
     def flush(self, timeout: float) -> list[Lost]:
         """Bring the store up to the desired state now, and wait for it.
@@ -200,6 +209,7 @@ class Report:
             for member in self.door.join(joining):
                 key = (member.group_id, member.member_id)
                 self._incarnations[key] = member
+                self._joined_at[key] = sent
                 if key not in self._desired:  # left while it joined
                     self.drop(key, leave=True)
             self.heard_at = max(self.heard_at, sent)
@@ -211,7 +221,9 @@ class Report:
             stored = self._incarnations[key]
             members.append(
                 self._desired[key]._replace(
-                    incarnation=stored.incarnation, started_at=stored.started_at
+                    incarnation=stored.incarnation,
+                    started_at=stored.started_at,
+                    flaps=self._desired[key].flaps or stored.flaps,
                 )
             )
         lost = self.door.update(members)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from servicegroup.flaps import Flaps, flapping
 from servicegroup.model import EventType, Member, Record, State
 
 
@@ -116,8 +117,18 @@ class MemberStatus(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """Why, in words."""
-        return self.liveness.reason
+        """Why, in words; and that it flaps, if so."""
+        flaps = self.flapping
+        if flaps is None:
+            return self.liveness.reason
+        since = wall_time(flaps.since)
+        return f"{self.liveness.reason}; flapping: it came back {flaps.times} times since {since}"
+
+    @property
+    def flapping(self) -> Flaps | None:
+        """How often it came back and since when, if it does so again and again."""
+        flaps = self.member.flaps
+        return flaps if flapping(flaps, self.liveness.since) else None
 
     @property
     def uptime(self) -> float | None:

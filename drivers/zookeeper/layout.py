@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
+from servicegroup.flaps import Flaps
 from servicegroup.model import Member
 
 #: Bytes; a longer name is hashed. ZooKeeper itself knows no limit but that of a request.
@@ -140,6 +141,7 @@ def packed(member: Member, since: float | None) -> bytes:
         member.version,
         member.started_at,
         member.withdrawn,
+        member.flaps,
         dict(member.attributes),
     ]
     return json.dumps(row, allow_nan=False, separators=(",", ":")).encode()
@@ -178,8 +180,10 @@ _COLUMNS: Sequence[set[type]] = (
     {int},  # version of the service
     {float, int, _NULL},  # started_at
     {str, _NULL},  # withdrawn
+    {list, _NULL},  # flaps
     {dict},  # attributes
 )
+_OF_FLAPS = {(int, since, last) for since in (float, int) for last in (float, int)}
 
 
 def unpacked(group_id: str, names: Sequence[str], data: Sequence[bytes]) -> list[Stored | None]:
@@ -227,6 +231,7 @@ def _stored(group_id: str, names: Sequence[str], rows: Sequence[Any]) -> list[St
         service_versions,
         started_at,
         withdrawn,
+        flaps,
         attributes,
     ) = columns
     if set(versions) != {VERSION}:
@@ -234,6 +239,9 @@ def _stored(group_id: str, names: Sequence[str], rows: Sequence[Any]) -> list[St
     for member_id, node_name in zip(member_ids, names, strict=True):
         if member_id != node_name and name(member_id) != node_name:
             return None
+    if not all(one is None or tuple(map(type, one)) in _OF_FLAPS for one in flaps):
+        return None
+    returns = [None if one is None else Flaps(*one) for one in flaps]
     fields = zip(
         repeat(group_id),
         member_ids,
@@ -247,6 +255,7 @@ def _stored(group_id: str, names: Sequence[str], rows: Sequence[Any]) -> list[St
         incarnations,
         revisions,
         withdrawn,
+        returns,
         strict=False,
     )
     members = map(_made, repeat(Member), fields)

@@ -143,7 +143,8 @@ class Members:
         taken = set()
         written = {}
         for member, place in zip(members, view.places, strict=True):
-            one = member._replace(incarnation=place.incarnation + 1, started_at=now)
+            before = None if place.stored is None else place.stored.member
+            one = member.joined(place.incarnation + 1, now, before)
             joined.append(one)
             changes += self._changes.put(one, now, place)
             written[key_of(one)] = self._rewrites.put(one, now, place)

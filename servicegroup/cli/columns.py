@@ -60,6 +60,15 @@ def _last_seen(status: MemberStatus, terminal: Terminal) -> Cell:  # noqa: ARG00
     return Cell(timestamp(datetime.now(UTC) - timedelta(seconds=age)), f"{in_words(age)} ago")
 
 
+def _flapping(status: MemberStatus, terminal: Terminal) -> Cell:
+    flaps = status.flapping
+    if flaps is None:
+        return Cell(None)
+    since = timestamp(datetime.fromtimestamp(flaps.since, UTC))
+    words = terminal.paint(f"came back {flaps.times} times since {since}", "yellow")
+    return Cell({"times": flaps.times, "since": since}, words)
+
+
 def _enabled(status: MemberStatus, terminal: Terminal) -> Cell:
     if status.enabled:
         return Cell(True, "yes")
@@ -112,6 +121,7 @@ _COLUMNS: Mapping[str, Callable[[MemberStatus, Terminal], Any]] = {
     "Member": lambda status, _: Cell(status.member_id),
     "Reason": lambda status, _: Cell(status.reason),
     "Last Seen": _last_seen,
+    "Flapping": _flapping,
     "Enabled": _enabled,
     "Disabled Reason": _of_record("disabled_reason"),
     "Forced Down": _forced_down,

@@ -10,6 +10,7 @@ row when it moved. Only then does the owner read what happened to its members.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,7 +21,7 @@ from servicegroup.config import Settings
 from servicegroup.db.beat import Beat
 from servicegroup.db.engine import Database
 from servicegroup.db.notices import Notices
-from servicegroup.db.rows import MICROSECONDS
+from servicegroup.db.rows import MICROSECONDS, unpacked_flaps
 from servicegroup.db.sight import chunked
 from servicegroup.db.tables import instances, removed, services
 from servicegroup.driver import Loss, Lost
@@ -53,7 +54,8 @@ class Membership:
             for member in members:
                 row, key = rows.get(_key(member)), _key(member)
                 last = max(row.incarnation if row else 0, *buried.get(key, {"": 0}).values())
-                stored.append(member._replace(incarnation=last + 1, started_at=wall / MICROSECONDS))
+                before = _life(member, row) if row and row.left_at is None else None
+                stored.append(member.joined(last + 1, wall / MICROSECONDS, before))
             self._bind(connection, stored, rows, now, wall)
             return stored
 
@@ -142,6 +144,7 @@ class Membership:
                 _s.hostname,
                 _s.process_id,
                 _s.left_at,
+                _s.flaps,
             )
             .where(
                 _s.group_id == sa.bindparam("group"),
@@ -271,6 +274,7 @@ def _life(member: Member, row: Any) -> Member:
         process_id=row.process_id,
         instance_id=row.instance_id or "",
         incarnation=row.incarnation,
+        flaps=unpacked_flaps(row.flaps),
     )
 
 
@@ -310,6 +314,7 @@ def _values(member: Member, now: int, wall: int) -> dict[str, Any]:
         "up_since": now,
         "withdrawn": member.withdrawn,
         "withdrawn_at": None if member.withdrawn is None else wall,
+        "flaps": None if member.flaps is None else json.dumps(member.flaps),
     }
 
 
@@ -336,6 +341,7 @@ _CHANGED = (
     "started_at",
     "withdrawn",
     "withdrawn_at",
+    "flaps",
 )
 
 

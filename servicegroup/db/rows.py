@@ -17,6 +17,7 @@ from servicegroup.config import Settings
 from servicegroup.db.dialect import Dialect
 from servicegroup.db.tables import instances, services
 from servicegroup.driver import Ages
+from servicegroup.flaps import Flaps
 from servicegroup.model import Ending, EndKind, Member, Record, Sighting
 
 LOG = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ _DESCRIPTION = (
     _s.attributes,
     _s.version,
     _s.withdrawn.label("withdrawn_reason"),
+    _s.flaps,
 )
 # The row: member id and life, the record, seven signs of life, in a whole one the description.
 MEMBER_ID = 0
@@ -202,7 +204,7 @@ def members(group_id: str, rows: Sequence[Row]) -> Iterator[Member]:
     decoded = _decoded([description[4] for description in descriptions])
     for row, description, attributes in zip(rows, descriptions, decoded, strict=True):
         member_id, instance_id, incarnation, revision = row[_LIFE_PART]
-        name, hostname, process_id, started_at, _, version, withdrawn = description
+        name, hostname, process_id, started_at, _, version, withdrawn, flaps = description
         yield Member(
             group_id,
             member_id,
@@ -216,7 +218,13 @@ def members(group_id: str, rows: Sequence[Row]) -> Iterator[Member]:
             incarnation,
             revision,
             withdrawn,
+            unpacked_flaps(flaps),
         )
+
+
+def unpacked_flaps(text: str | None) -> Flaps | None:
+    """Return what the column ``flaps`` holds: a JSON list."""
+    return None if text is None else Flaps(*json.loads(text))
 
 
 def _overruled(member: Member, number: int) -> Sighting:

@@ -83,6 +83,7 @@ services = sa.Table(
     sa.Column("last_seen_at", sa.BigInteger),
     sa.Column("withdrawn", Words),
     sa.Column("withdrawn_at", sa.BigInteger),
+    sa.Column("flaps", Json),
     sa.Column("disabled", sa.Boolean, nullable=False),
     sa.Column("disabled_reason", Words),
     sa.Column("forced_down", sa.Boolean, nullable=False),

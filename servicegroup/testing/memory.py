@@ -70,7 +70,8 @@ class MemoryDriver(Driver):
             for member in members:
                 place = self._store.places.get(_key(member))
                 last = place.member.incarnation if place else 0
-                joined.append(member._replace(incarnation=last + 1, started_at=time.time()))
+                before = place.member if place and place.left_at is None else None
+                joined.append(member.joined(last + 1, time.time(), before))
                 self._keep(joined[-1], touched)
             return joined
 

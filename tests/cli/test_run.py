@@ -90,15 +90,6 @@ def test_attributes_are_json_or_else_text(service_group, listener):
     assert status.name == Path(sys.executable).name
 
 
-@pytest.fixture
-def hangup_counts():
-    """Give SIGHUP its usual meaning: under nohup it is ignored, by all children too."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
-@pytest.mark.usefixtures("hangup_counts")
 def test_signals_are_passed_on(listener):
     process, _ = listener()
     for name in PASSED:

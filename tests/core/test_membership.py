@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 
 import pytest
 
@@ -272,3 +273,47 @@ def test_where_the_store_itself_ends_lives_lost_fires_before_that(make, store, e
     eventually(member.lost.is_set, 3.0)
     store.unavailable = False
     eventually(lambda: member.alive)
+
+
+def _returns(group):
+    [status] = group.get_members("g")
+    flaps = status.member.flaps
+    return 0 if flaps is None else flaps.times
+
+
+def test_a_process_that_pauses_again_and_again_is_seen_flapping(make, eventually):
+    one, other = make(), make()
+    member = one.join("g", "m")
+    for times in range(1, 4):
+        assert other.get_members("g")[0].flapping is None
+        with one._process.heart._wake:  # its thread stands still, as that of a stopped process does
+            time.sleep(1.2 * one.settings.service_down_time)
+        eventually(lambda times=times: _returns(other) == times)
+    eventually(lambda: member.alive)
+    status = eventually(lambda: [one for one in other.get_members("g") if one.is_up])[0]
+    assert status.flapping.times == 3
+    assert "flapping: it came back 3 times since 20" in status.reason
+
+
+def test_an_outage_of_the_store_is_no_flap_of_its_members(make, store, eventually):
+    one, other = make(), make()
+    member = one.join("g", "m")
+    store.unavailable = True
+    eventually(member.lost.is_set)
+    time.sleep(one.settings.service_down_time)
+    store.unavailable = False
+    eventually(lambda: member.alive)
+    time.sleep(3 * one.settings.report_interval)
+    assert _returns(other) == 0
+
+
+def test_who_recovers_from_an_illness_came_back(make, eventually):
+    well, other = threading.Event(), make()
+    well.set()
+    make().join("g", "m", health=well.is_set)
+    well.clear()
+    eventually(lambda: not other.is_up("g", "m", unknown=False))
+    assert _returns(other) == 0
+    well.set()
+    eventually(lambda: other.is_up("g", "m", unknown=False))
+    assert _returns(other) == 1

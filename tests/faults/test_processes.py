@@ -92,7 +92,7 @@ def test_a_stopped_process_goes_down_and_comes_back(url, observer, daemon, event
     assert "no beat of this process was stored for" in lost[0]["reason"]
     eventually(verdict_of(observer, "m", State.UP))
     stopped.wait_until(lambda: stopped.logged("is seen again"))
-    assert stopped.tell("alive", "g") == {"m": True}
+    eventually(lambda: stopped.tell("alive", "g") == {"m": True})
     assert stopped.tell("lost", "g", "m") is None
     [status] = observer.get_members("g")
     assert [status.member.instance_id, status.member.incarnation, status.process_id] == joined

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 #: From the bottom up. A floor has steps; what stands on one step does not see its neighbours, a
 #: package folder counts as one. ``__init__`` is the public face of ``servicegroup`` itself.
 FLOORS: dict[str, list[set[str]]] = {
-    "F0": [{"clock", "exceptions", "unsure", "will"}, {"model"}, {"status"}],
+    "F0": [{"clock", "exceptions", "flaps", "unsure", "will"}, {"model"}, {"status"}],
     "F1": [{"liveness", "diff", "mounts"}, {"config"}, {"driver"}, {"db", "hashring", "child"}],
     "F2": [
         {"bounded", "door", "loading", "membership", "picture"},

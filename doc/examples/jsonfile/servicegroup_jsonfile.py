@@ -62,7 +62,9 @@ class JsonFileDriver(Driver):
             for member in members:
                 place = places.get(key(member))
                 last = place["member"]["incarnation"] if place else 0
-                joined.append(member._replace(incarnation=last + 1, started_at=time.time()))
+                stays = place is not None and place["left_at"] is None
+                before = Member.remade(place["member"]) if stays else None
+                joined.append(member.joined(last + 1, time.time(), before))
                 keep(joined[-1], places, now)
                 self._beat(member.instance_id, pulses, now)
             return joined
@@ -169,11 +171,11 @@ def loss(place, member):
         return None
     if same_life(place, member):
         return Lost(member, Loss.REMOVED)
-    return Lost(member, Loss.SUPERSEDED, Member(**place["member"]))
+    return Lost(member, Loss.SUPERSEDED, Member.remade(place["member"]))
 
 
 def sighting(place, pulses, now):
-    member = Member(**place["member"])
+    member = Member.remade(place["member"])
     if place["left_at"] is not None:
         return Sighting(member, ended=Ending(EndKind.LEFT, "left", now - place["left_at"]))
     pulse, ended = pulses.get(member.instance_id), None

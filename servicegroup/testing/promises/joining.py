@@ -51,6 +51,18 @@ class Joining:
         assert join(driver, revision=4).incarnation == 2
         assert join(store.driver()).incarnation == 3
 
+    def test_a_return_is_counted_and_a_good_leave_forgets_it(self, store: Store) -> None:
+        assert join(store.driver()).flaps is None
+        once = join(store.driver())
+        assert once.flaps is not None
+        assert (once.flaps.times, once.flaps.since) == (1, once.started_at)
+        driver = store.driver()
+        twice = join(driver)
+        assert twice.flaps == (2, once.started_at, twice.started_at)
+        assert seen(driver)["m"].member.flaps == twice.flaps
+        driver.leave([twice])
+        assert join(driver).flaps is None
+
     def test_the_later_life_is_the_one_that_is_seen(self, store: Store) -> None:
         older, newer = store.driver(), store.driver()
         join(older, hostname="host-1", attributes={"old": 1}, revision=7, withdrawn="ill")

@@ -39,7 +39,8 @@ class FilesDriver(Driver):
             for member in members:
                 last = self._place(files, member)
                 incarnation = last["member"]["incarnation"] + 1 if last else 1
-                joined.append(member._replace(incarnation=incarnation, started_at=time.time()))
+                before = Member.remade(last["member"]) if last and not last["left_at"] else None
+                joined.append(member.joined(incarnation, time.time(), before))
                 self._put(files, joined[-1])
         return joined
 
@@ -159,7 +160,7 @@ class FilesDriver(Driver):
         beat.pop("ended", None)
 
     def _sighting(self, files: Files, place: dict[str, Any], now: float) -> Sighting:
-        member = Member(**place["member"])
+        member = Member.remade(place["member"])
         if place["left_at"]:
             return Sighting(member, ended=Ending(EndKind.LEFT, "left", now - place["left_at"]))
         beat = self._file(files, f"instance-{member.instance_id}")
@@ -210,4 +211,4 @@ def _evidence(place: dict[str, Any], member: Member) -> Lost | None:
         return None
     if _life(place) == (member.instance_id, member.incarnation):
         return Lost(member, Loss.REMOVED)
-    return Lost(member, Loss.SUPERSEDED, Member(**place["member"]))
+    return Lost(member, Loss.SUPERSEDED, Member.remade(place["member"]))
