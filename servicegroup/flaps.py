@@ -25,6 +25,21 @@ class Flaps(NamedTuple):
     last: float
 
 
+_SHAPES = {(int, since, last) for since in (int, float) for last in (int, float)}
+
+
+def remade(value: object) -> Flaps | None:
+    """Return the history of which *value* is what JSON makes of it; ``None`` remains that.
+
+    :raises ValueError: it is something else
+    """
+    if value is None:
+        return None
+    if type(value) is not list or tuple(map(type, value)) not in _SHAPES:
+        raise ValueError(f"{value!r} is no history of returns")
+    return Flaps(*value)
+
+
 def came_back(before: Flaps | None, now: float) -> Flaps:
     """Return the history with one more return, at *now* by the store's wall clock."""
     if before is None or now - before.last > CALM:

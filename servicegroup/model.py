@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from servicegroup import exceptions
-from servicegroup.flaps import Flaps, came_back
+from servicegroup.flaps import Flaps, came_back, remade
 
 #: Longest id, name and host name, in characters (Nova's ``services.host`` and ``topic`` are 255).
 MAX_TEXT = 255
@@ -47,8 +47,7 @@ class Member(NamedTuple):
     @classmethod
     def remade(cls, fields: Mapping[str, Any]) -> Member:
         """Return the member of which *fields* are the ``_asdict()``, after JSON."""
-        flaps = fields["flaps"]
-        return cls(**{**fields, "flaps": None if flaps is None else Flaps(*flaps)})
+        return cls(**{**fields, "flaps": remade(fields["flaps"])})
 
     def joined(self, incarnation: int, now: float, before: Member | None) -> Member:
         """Return this member as a driver's ``join`` stores it.
@@ -56,8 +55,8 @@ class Member(NamedTuple):
         :param now: the store's wall clock, in seconds since 1970
         :param before: the life under this id that did not leave, if there is one: this is a return
         """
-        flaps = None if before is None else came_back(before.flaps, now)
-        return self._replace(incarnation=incarnation, started_at=now, flaps=flaps)
+        returns = None if before is None else came_back(before.flaps, now)
+        return self._replace(incarnation=incarnation, started_at=now, flaps=returns)
 
     @property
     def created_at(self) -> datetime | None:

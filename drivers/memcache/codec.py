@@ -18,6 +18,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from servicegroup.flaps import remade
 from servicegroup.model import Member
 
 LOG = logging.getLogger(__name__)
@@ -39,10 +40,11 @@ _TEXT = (str, type(None))
 _TIME = (float, int, type(None))
 #: The types of a row: version, whether it left, when, and a member's fields, as each may be.
 _SHAPES = {
-    (int, int, at, str, str, str, str, int, started, dict, int, str, int, int, withdrawn)
+    (int, int, at, str, str, str, str, int, started, dict, int, str, int, int, withdrawn, flaps)
     for at in _TIME
     for started in _TIME
     for withdrawn in _TEXT
+    for flaps in (list, type(None))
 }
 
 
@@ -225,7 +227,13 @@ def _place(row: Any) -> Place | None:
     """Return a row as a place if it is one, whoever wrote it."""
     if type(row) is not list or tuple(map(type, row)) not in _SHAPES or row[0] != VERSION:
         return None
-    return Place(Member._make(row[3:]), row[1] == 1, row[2])
+    member = Member._make(row[3:])
+    if member.flaps is not None:
+        try:
+            member = member._replace(flaps=remade(member.flaps))
+        except ValueError:
+            return None
+    return Place(member, row[1] == 1, row[2])
 
 
 def as_mapping(value: object) -> Mapping[str, Any]:

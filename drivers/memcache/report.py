@@ -40,7 +40,8 @@ class Reporter:
         def decide(member: Member, before: Place | None) -> Place:
             last = 0 if before is None else before.member.incarnation
             now = self._servers.now()
-            return Place(member._replace(incarnation=last + 1, started_at=now), at=now)
+            stays = None if before is None or before.left else before.member
+            return Place(member.joined(last + 1, now, stays), at=now)
 
         outcomes = self._store(members, decide, certain=True)
         joined = [one.now.member for one in outcomes if one.now is not None]

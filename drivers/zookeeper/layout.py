@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from servicegroup.flaps import Flaps
+from servicegroup.flaps import remade
 from servicegroup.model import Member
 
 #: Bytes; a longer name is hashed. ZooKeeper itself knows no limit but that of a request.
@@ -183,7 +183,6 @@ _COLUMNS: Sequence[set[type]] = (
     {list, _NULL},  # flaps
     {dict},  # attributes
 )
-_OF_FLAPS = {(int, since, last) for since in (float, int) for last in (float, int)}
 
 
 def unpacked(group_id: str, names: Sequence[str], data: Sequence[bytes]) -> list[Stored | None]:
@@ -239,9 +238,10 @@ def _stored(group_id: str, names: Sequence[str], rows: Sequence[Any]) -> list[St
     for member_id, node_name in zip(member_ids, names, strict=True):
         if member_id != node_name and name(member_id) != node_name:
             return None
-    if not all(one is None or tuple(map(type, one)) in _OF_FLAPS for one in flaps):
+    try:
+        returns = list(map(remade, flaps))
+    except ValueError:
         return None
-    returns = [None if one is None else Flaps(*one) for one in flaps]
     fields = zip(
         repeat(group_id),
         member_ids,

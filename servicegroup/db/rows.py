@@ -17,7 +17,7 @@ from servicegroup.config import Settings
 from servicegroup.db.dialect import Dialect
 from servicegroup.db.tables import instances, services
 from servicegroup.driver import Ages
-from servicegroup.flaps import Flaps
+from servicegroup.flaps import Flaps, remade
 from servicegroup.model import Ending, EndKind, Member, Record, Sighting
 
 LOG = logging.getLogger(__name__)
@@ -224,7 +224,7 @@ def members(group_id: str, rows: Sequence[Row]) -> Iterator[Member]:
 
 def unpacked_flaps(text: str | None) -> Flaps | None:
     """Return what the column ``flaps`` holds: a JSON list."""
-    return None if text is None else Flaps(*json.loads(text))
+    return None if text is None else remade(json.loads(text))
 
 
 def _overruled(member: Member, number: int) -> Sighting:
