@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+SOAK_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -13,11 +14,11 @@ BASE := $(VENV)/.made-base
 TEST := $(VENV)/.made-test
 DEV := $(VENV)/.made-dev
 # What is shared by tests is checked like the library; it lies on the tests' own import path.
-SHARED := tests/servers tests/faketime.py tests/faketime_site tests/conftest.py
+SHARED := tests/servers tests/faults/laboratory tests/faketime.py tests/faketime_site tests/conftest.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo servers test check lint types docs bench format clean
+.PHONY: help demo servers test check lint types docs bench soak format clean
 
 help:  ## show this list
 	@echo "make TARGET, with PYTHON=$(PYTHON) (3.11 or later) and VENV=$(VENV)"
@@ -51,6 +52,9 @@ docs: $(DEV)  ## build the documentation into doc/build/html, warnings are error
 
 bench: $(TEST)  ## measure all stores and write doc/benchmarks.md; BENCH_ARGS chooses
 	@$(BIN)/python -m benchmarks --output doc/benchmarks.md $(BENCH_ARGS)
+
+soak: $(TEST)  ## try random schedules of faults, for as long as SOAK_ARGS='--minutes N' says
+	@PYTHONPATH=tests $(BIN)/python -m faults.laboratory $(SOAK_ARGS)
 
 format: $(DEV)  ## format the code and mend what can be mended
 	@$(BIN)/ruff check --fix .

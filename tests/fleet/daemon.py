@@ -126,7 +126,8 @@ def _lost(membership: Membership, reason: str) -> None:
     say({"lost": membership.member.member_id, "reason": reason})
 
 
-def _obeyed(call: Callable[..., Any], arguments: list[Any], named: dict[str, Any]) -> None:
+def obeyed(call: Callable[..., Any], arguments: list[Any], named: dict[str, Any]) -> None:
+    """Make the call, and say what it answers or raises."""
     try:
         answer = call(*arguments, **named)
     except Exception as error:  # noqa: BLE001 - the test is told
@@ -144,7 +145,7 @@ def main() -> None:
         say({"answer": "ready"})
         for line in sys.stdin:
             name, arguments, named = json.loads(line)
-            _obeyed(getattr(orders, name), arguments, named)
+            obeyed(getattr(orders, name), arguments, named)
 
 
 if __name__ == "__main__":

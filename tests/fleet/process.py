@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import faketime
 import psutil
@@ -28,12 +28,15 @@ class DaemonError(Exception):
 class Daemon:
     """One process, ended by the pid that is held."""
 
+    #: The module that is run.
+    program: ClassVar[str] = "fleet.daemon"
+
     def __init__(
         self, connection: str | None, environment: Mapping[str, str] | None = None, **options: Any
     ) -> None:
         told = json.dumps({"connection": connection, "options": options})
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "fleet.daemon", told],
+            [sys.executable, "-m", self.program, told],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
