@@ -7,3 +7,21 @@ and ``replies`` are the protocol, ``codec`` what keys and values look like. On t
 (who is in a group), ``members`` and ``report`` (writing them), ``pulse`` and ``quiet`` (beats),
 ``reading``, ``beats``, ``glance`` and ``sight`` (looking).
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .driver import MemcacheDriver
+
+__all__ = ["MemcacheDriver"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the driver when it is asked for: the guardian needs only another part of this."""
+    if name != "MemcacheDriver":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .driver import MemcacheDriver
+
+    return MemcacheDriver

@@ -25,7 +25,10 @@ REASON = "process ended without leaving"
 SMALL, WITH_PSYCOPG = 20.0, 35.0
 
 
-@pytest.fixture(params=[*KINDS, pytest.param("zookeeper", marks=pytest.mark.server("zookeeper"))])
+OTHERS = [pytest.param(name, marks=pytest.mark.server(name)) for name in ("zookeeper", "memcached")]
+
+
+@pytest.fixture(params=[*KINDS, *OTHERS])
 def kind(request):
     """Name each kind of store that has guardians."""
     return request.param
@@ -34,9 +37,12 @@ def kind(request):
 @pytest.fixture
 def url(kind, request, monkeypatch):
     """A fresh store: the URL of a database, or ``None`` where the environment says the rest."""
-    if kind != "zookeeper":
+    if kind == "zookeeper":
+        use_zookeeper(monkeypatch, request.getfixturevalue(kind).address)
+    elif kind == "memcached":
+        use_memcached(monkeypatch, request.getfixturevalue(kind).address)
+    else:
         return migrated(request.getfixturevalue("empty_url"))
-    use_zookeeper(monkeypatch, request.getfixturevalue("zookeeper").address)
     return None
 
 
@@ -44,6 +50,12 @@ def use_zookeeper(monkeypatch, address):
     monkeypatch.setenv("OS_SERVICEGROUP__DRIVER", "zookeeper")
     monkeypatch.setenv("OS_SERVICEGROUP_ZOOKEEPER__HOSTS", address)
     monkeypatch.setenv("OS_SERVICEGROUP_ZOOKEEPER__ROOT", f"/test-{uuid.uuid4()}")
+
+
+def use_memcached(monkeypatch, address):
+    monkeypatch.setenv("OS_SERVICEGROUP__DRIVER", "memcache")
+    monkeypatch.setenv("OS_SERVICEGROUP_MEMCACHE__SERVERS", address)
+    monkeypatch.setenv("OS_SERVICEGROUP_MEMCACHE__NAMESPACE", f"test-{uuid.uuid4()}")
 
 
 @pytest.fixture
@@ -259,9 +271,12 @@ def outage(kind, request, monkeypatch, tmp_path):
         outage = LockOutage(str(tmp_path / "away.sqlite"), "locked by a running writer")
     else:
         server = request.getfixturevalue(f"{kind}_server")()
-        outage = ServerOutage(server, "stopped")
+        # A memcached that is stopped comes back with nobody in it.
+        outage = ServerOutage(server, "paused" if kind == "memcached" else "stopped")
         if kind == "zookeeper":
             use_zookeeper(monkeypatch, server.address)
+        elif kind == "memcached":
+            use_memcached(monkeypatch, server.address)
     if outage.url is not None:
         migrated(outage.url)
     yield outage

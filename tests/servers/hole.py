@@ -1,4 +1,4 @@
-"""A TCP proxy in front of any server, that can cut, swallow and drip what passes."""
+"""A TCP proxy in front of any server, that can cut, swallow, delay and drip what passes."""
 
 import contextlib
 import socket
@@ -22,7 +22,8 @@ class Hole:
         self._server = address
         #: While it is set, nothing is passed on either way, and connections stay.
         self.swallows = threading.Event()
-        #: Seconds before each single byte of a reply, if any.
+        #: Seconds before what passes either way, and before each single byte of a reply.
+        self.delay = 0.0
         self.drips = 0.0
         self._listener = socket.create_server((LOOPBACK, 0))
         self.address = f"{LOOPBACK}:{self._listener.getsockname()[1]}"
@@ -81,6 +82,7 @@ class Hole:
                     with self._lock:
                         self.count += (rest + data).count(self._marker)
                     rest = data[1 - len(self._marker) :]
+                time.sleep(self.delay)
                 drips = 0.0 if asks else self.drips
                 for part in (data[at : at + 1] for at in range(len(data))) if drips else (data,):
                     time.sleep(drips)
