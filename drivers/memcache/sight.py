@@ -80,6 +80,8 @@ class Sight:
                 return quick
         asked = self._listed(group_id) if member_ids is None else self._named(group_id, member_ids)
         found, unread = self._find(group_id, asked, known if attributes else None)
+        if not whole:
+            found = self._own(group_id, found)
         places = {one.place.member.member_id: one.place for one in found.values()}
         absent = [one for one in (known if whole else member_ids or ()) if one not in places]
         lost = []
@@ -131,9 +133,11 @@ class Sight:
         one = self._remembered.get(name)
         if one is None:
             one = self._reader.place(self._key(name))
-            if one is None or one.place.member.group_id != group_id:
+            if one is None:
                 return None
             self._remember({name: one})
+        if one.place.member[:2] != (group_id, member_id):
+            return None
         if one.place.left or one.place.member.withdrawn is not None:
             return None
         glance = self._glances.get(name)
@@ -246,6 +250,16 @@ class Sight:
                 del found[name]
         self._remember(found)
         return found, unread
+
+    def _own(self, group_id: str, found: Mapping[bytes, Found]) -> dict[bytes, Found]:
+        """Return those that are under their own key, and not a copy of another one."""
+        own = {}
+        for name, one in found.items():
+            if self._codec.member_name(group_id, one.place.member.member_id) == name:
+                own[name] = one
+            else:
+                self._codec.refuse(self._key(name), "it is the member of another key")
+        return own
 
     def _compare(self, held: dict[bytes, Found]) -> tuple[dict[bytes, Found], list[bytes]]:
         """Return those that are still the same on all their servers, and the names of the rest."""
