@@ -62,8 +62,12 @@ def _measured(place: Place, sizes: Sequence[int], *, quick: bool) -> Iterator[Fi
                 yield from memory.figures(place, rivals[:1] if quick else rivals, size)
             yield from measures.joins(size)
             yield from latency.at(size)
-            if place.storms:
+            if size <= place.storms_until:
                 yield from storm.at(size)
+            for between in place.sizes_between:
+                if size == max((one for one in sizes if one < between), default=None):
+                    fleet.set_size(between)
+                    yield measures.one_by_one(between)
         share = getattr(fleet, "share", None)
         if share is not None:
             share(FEW)

@@ -50,7 +50,12 @@ class Latency:
         taken: dict[EventType, list[float]] = {}
         others: dict[str, list[float]] = {}
         watcher, actor = servicegroup.ServiceGroup(conf), servicegroup.ServiceGroup(conf)
-        with watcher, actor, watcher.watch(GROUP) as watch, self._others() as events:
+        with (
+            watcher,
+            actor,
+            watcher.watch(GROUP) as watch,
+            self._others(0.0 if called else POLL) as events,
+        ):
             _until_ready(watch)
             for number in range(self._times):
                 life = self._fleet.instance_of(member_id(number))
@@ -70,10 +75,10 @@ class Latency:
             yield Figure(operation, size, statistics.median(taken[kind]), medians, note=note)
 
     @contextlib.contextmanager
-    def _others(self) -> Iterator[dict[str, Iterator[float]]]:
+    def _others(self, interval: float) -> Iterator[dict[str, Iterator[float]]]:
         with contextlib.ExitStack() as stack:
             yield {
-                rival.column: stack.enter_context(contextlib.closing(rival.events()))
+                rival.column: stack.enter_context(contextlib.closing(rival.events(interval)))
                 for rival in self._rivals
                 if hasattr(rival, "events")
             }

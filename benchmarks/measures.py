@@ -68,7 +68,7 @@ class Measures:
         if self._place.looks_again:
             yield self._seen_before(size)
         if any(hasattr(rival, "one_by_one") for rival in self._rivals):
-            yield self._one_by_one(size)
+            yield self.one_by_one(size)
 
     def questions(self, size: int) -> Iterator[Figure]:
         """Yield what it takes to ask of one member."""
@@ -128,6 +128,12 @@ class Measures:
             self._fleet.remove(JOINERS)
         yield self._all_at_once(size)
 
+    def one_by_one(self, size: int) -> Figure:
+        """Return what it takes to see the whole group for who asks for each member by itself."""
+        ours = functools.partial(self._group.get_members, GROUP)
+        operation = "full objects, tooz one by one"
+        return self._compared(operation, size, ours, "one_by_one", GROUP)
+
     # -- one figure each ----------------------------------------------------------------------
 
     def _listing(self, size: int) -> Iterator[Figure]:
@@ -149,15 +155,10 @@ class Measures:
         door.stop()
         return figure
 
-    def _one_by_one(self, size: int) -> Figure:
-        ours = functools.partial(self._group.get_members, GROUP)
-        operation = "full objects, tooz one by one"
-        return self._compared(operation, size, ours, "one_by_one", GROUP)
-
     def _first_look(self, size: int) -> Figure:
         """Ask for each member once only, of somebody who never listed them."""
         with servicegroup.ServiceGroup(self._conf) as newcomer:
-            newcomer.is_up(GROUP, "nobody")  # connects
+            newcomer.is_up(GROUP, "nobody", unknown=False)  # connects
             names = iter([member_id(number) for number in range(size)] * 2)
             works: dict[str, Callable[[], object]] = {
                 "": lambda: newcomer.is_up(GROUP, next(names))

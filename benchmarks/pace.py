@@ -19,6 +19,8 @@ SHORTEST = 0.002
 FEW = 3
 #: After so many times the seconds that it was given, a measurement ends with fewer turns.
 PATIENCE = 5
+#: A work that alone took so many times those seconds is run no more, after this many times.
+SHARE, SLOW_FEW = 2, 2
 
 
 class Pace:
@@ -62,7 +64,7 @@ class Pace:
                 break
             turns += 1
             for name, taken in times.items():
-                if sum(taken) > PATIENCE * self.seconds and len(taken) >= min(FEW, self.least):
+                if sum(taken) > SHARE * self.seconds and len(taken) >= SLOW_FEW:
                     continue
                 taken.append(_timed(works[name], counts[name]))
                 if between is not None:

@@ -77,8 +77,8 @@ _LINES = {
     "after another, {coordinators} at most.",
     "event": "from the call that makes a change, after a pause, to the event that tells of it; a "
     "store that cannot call back is polled. Bare: NOTIFY to LISTEN in PostgreSQL; writing a node, "
-    "to the watch on it in ZooKeeper. tooz: `join_group` to the callback of `run_watchers`, which "
-    "is called without a pause.",
+    "to the watch on it in ZooKeeper. tooz: `join_group` to the callback of `run_watchers`, "
+    "called without a pause, or as often as we poll.",
     "join storm": "{processes} processes that join {each} members each, one after another and all "
     "at once, until the last of them has done; and until a watch has told of all.",
 }

@@ -11,6 +11,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Generator
+from concurrent import futures
 from typing import Any
 
 from benchmarks.figures import TOOZ
@@ -49,8 +50,6 @@ class Tooz(Rival):
 
     def objects(self, group: str) -> Any:
         return self._client.get_members_with_capabilities(group.encode()).get()
-
-    again = objects
 
     def one_by_one(self, group: str) -> Any:
         """List as every program did before there was a call for it."""
@@ -105,14 +104,16 @@ class Tooz(Rival):
         return join
 
     def leave_all(self) -> None:
-        while self._joined:
-            client = self._joined.pop()
+        clients, self._joined = self._joined, []
+        for client in clients:
             for group_id in list(client._joined_groups):
                 client.leave_group(group_id).get()
-            client.stop()
+        if clients:  # one alone may take a second
+            with futures.ThreadPoolExecutor(len(clients)) as pool:
+                list(pool.map(lambda client: client.stop(), clients))
 
-    def events(self) -> Generator[float]:
-        """Look for news without a pause: sooner than by any interval that could be chosen."""
+    def events(self, interval: float) -> Generator[float]:
+        """Look for news once an interval; 0 is sooner than any that could be chosen."""
         watcher, group_id = self._client, GROUP.encode()
         heard: list[float] = []
         spent = 0.0
@@ -129,6 +130,8 @@ class Tooz(Rival):
                 start = time.perf_counter()
                 actor.join_group(group_id, ATTRIBUTES).get()
                 while not heard:
+                    if interval:
+                        time.sleep(interval - time.monotonic() % interval)
                     watcher.run_watchers()
                 spent += heard[0] - start
                 yield heard[0] - start

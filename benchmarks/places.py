@@ -25,6 +25,7 @@ _MODULES = {
     "postgresql": "databases",
     "mariadb": "databases",
     "zookeeper": "zookeeper",
+    "memcache": "memcache",
 }
 PLACES = tuple(_MODULES)
 
@@ -69,6 +70,8 @@ class Place(abc.ABC):
     driver: ClassVar[str]
     #: Numbers of members to measure at.
     sizes: ClassVar[Sequence[int]] = (100, 1_000, 10_000)
+    #: Further numbers, at which only what a rival is too slow for at those above is measured.
+    sizes_between: ClassVar[Sequence[int]] = ()
     #: Distributions whose versions matter for the figures.
     libraries: ClassVar[Sequence[str]] = ()
     #: The group that joins are measured in. Where joining costs more the more members a group has,
@@ -76,8 +79,8 @@ class Place(abc.ABC):
     joined: ClassVar[str] = GROUP
     #: Whether to measure a listing by somebody who has most of it from an earlier one.
     looks_again: ClassVar[bool] = False
-    #: Whether many processes joining at once are measured.
-    storms: ClassVar[bool] = False
+    #: The largest number of members among which many processes joining at once are measured.
+    storms_until: ClassVar[int] = 0
 
     def __init__(self, address: str, title: str = "") -> None:
         self.address = address

@@ -35,9 +35,9 @@ class Rival:
         so many members of an empty group, and end that
     ``join_many(count)``
         get ready for joining so many, and return what joins one by its name
-    ``events()``
+    ``events(interval)``
         an iterator that makes a change each time, and says how many seconds later another client
-        was told of it
+        was told of it; who is not called back looks once in *interval* seconds, or all the time
     """
 
     column: ClassVar[str]

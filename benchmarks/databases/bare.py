@@ -149,7 +149,7 @@ class BarePostgreSQL(Bare):
     def _execute(self, statement: str, parameters: dict[str, Any]) -> Any:
         return self._connection.execute(statement, parameters)
 
-    def events(self) -> Generator[float]:
+    def events(self, interval: float) -> Generator[float]:  # noqa: ARG002
         """Notify, and be notified elsewhere."""
         told: queue.SimpleQueue[float] = queue.SimpleQueue()
         listening, enough = self._connect(), threading.Event()

@@ -84,7 +84,7 @@ class BareZooKeeper(rivals.Bare):
         self.leave()
         self._tree.clear(_ALL)
 
-    def events(self) -> Generator[float]:
+    def events(self, interval: float) -> Generator[float]:  # noqa: ARG002
         """Write a node, and be told of it elsewhere."""
         watcher = KazooClient(self._address, timeout=self._session)
         watcher.start()

@@ -27,7 +27,7 @@ class ZooKeeper(places.Place):
     driver = "zookeeper"
     libraries = ("kazoo", "tooz")
     looks_again = True
-    storms = True
+    storms_until = 10_000
 
     @classmethod
     @contextlib.contextmanager
