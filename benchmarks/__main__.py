@@ -16,6 +16,7 @@ from benchmarks.measures import Measures
 from benchmarks.pace import Pace
 from benchmarks.places import PLACES, Place, kind
 from benchmarks.storm import Storm
+from benchmarks.targets import LARGE
 
 #: Processes that hold all members in the variant of the largest size.
 FEW = 10
@@ -58,14 +59,14 @@ def _measured(place: Place, sizes: Sequence[int], *, quick: bool) -> Iterator[Fi
             yield from measures.listings(size)
             yield from measures.questions(size)
             yield from measures.watches(size)
-            if size == max(sizes):
+            if size == max(sizes) or size == LARGE:
                 yield from memory.figures(place, rivals[:1] if quick else rivals, size)
             yield from measures.joins(size)
             yield from latency.at(size)
             if size <= place.storms_until:
                 yield from storm.at(size)
             for between in place.sizes_between:
-                if size == max((one for one in sizes if one < between), default=None):
+                if size == max((one for one in sizes if one < between < max(sizes)), default=None):
                     fleet.set_size(between)
                     yield measures.one_by_one(between)
         share = getattr(fleet, "share", None)

@@ -19,8 +19,9 @@ SHORTEST = 0.002
 FEW = 3
 #: After so many times the seconds that it was given, a measurement ends with fewer turns.
 PATIENCE = 5
-#: A work that alone took so many times those seconds is run no more, after this many times.
-SHARE, SLOW_FEW = 2, 2
+#: A work that alone took so many times those seconds is run no more; but twice, unless that takes
+#: longer than ``LONG`` seconds.
+SHARE, LONG = 2, 4.0
 
 
 class Pace:
@@ -64,7 +65,8 @@ class Pace:
                 break
             turns += 1
             for name, taken in times.items():
-                if sum(taken) > SHARE * self.seconds and len(taken) >= SLOW_FEW:
+                spent = sum(taken)
+                if spent > LONG or (spent > SHARE * self.seconds and len(taken) > 1):
                     continue
                 taken.append(_timed(works[name], counts[name]))
                 if between is not None:

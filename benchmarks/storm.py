@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import servicegroup
 from benchmarks.figures import Elsewhere, Figure
+from benchmarks.latency import POLL
 from benchmarks.places import ATTRIBUTES, GROUP, Place, kind
 from benchmarks.rivals import LONGEST, Rival, TooSlow
 from servicegroup import EventType
@@ -83,7 +84,7 @@ class Storm:
 
     @contextlib.contextmanager
     def _watch(self) -> Iterator[servicegroup.Watch]:
-        group = servicegroup.ServiceGroup(self._place.configuration())
+        group = servicegroup.ServiceGroup(self._place.configuration(poll_interval=POLL))
         with group, group.watch(GROUP) as watch:
             while (event := watch.next_event(30)) and event.type is not EventType.READY:
                 pass

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from servers.fixtures import requirements
+from servers.memcached import Memcached
 from servers.zookeeper import ZooKeeper
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -37,6 +38,7 @@ BESIDE_TOOZ = (
     [
         ("sqlite", None, ("ids and verdicts", "full objects, of 10 processes")),
         pytest.param("zookeeper", ZooKeeper, BESIDE_TOOZ, marks=pytest.mark.server("zookeeper")),
+        pytest.param("memcache", Memcached, BESIDE_TOOZ, marks=pytest.mark.server("memcached")),
     ],
 )
 def test_the_benchmark_prints_a_table(tmp_path, place, server, operations):
