@@ -51,7 +51,7 @@ def _measured(place: Place, sizes: Sequence[int], *, quick: bool) -> Iterator[Fi
         measures = Measures(place, fleet, rivals, pace)
         stack.enter_context(contextlib.closing(measures))
         latency = Latency(place, fleet, rivals, 2 if quick else 7)
-        storm = Storm(place, rivals, 1, 2) if quick else Storm(place, rivals, 3)
+        storm = Storm(place, rivals[:1], 1, 2) if quick else Storm(place, rivals, 3)
         yield from measures.beats()
         for size in sizes:
             _say(f"{place.name}: {size:,} members")
