@@ -44,13 +44,13 @@ def main() -> int:
 
 
 def _measured(place: Place, sizes: Sequence[int], *, quick: bool) -> Iterator[Figure]:
-    pace = Pace(0.02, 2) if quick else Pace(0.8, 7)
+    pace = Pace(0.01, 1) if quick else Pace(0.8, 7)
     with contextlib.ExitStack() as stack:
         fleet = stack.enter_context(contextlib.closing(place.fleet()))
         rivals = [stack.enter_context(contextlib.closing(rival)) for rival in place.rivals()]
         measures = Measures(place, fleet, rivals, pace)
         stack.enter_context(contextlib.closing(measures))
-        latency = Latency(place, fleet, rivals, 2 if quick else 7)
+        latency = Latency(place, fleet, rivals, 1 if quick else 7)
         storm = Storm(place, rivals[:1], 1, 2) if quick else Storm(place, rivals, 3)
         yield from measures.beats()
         for size in sizes:
