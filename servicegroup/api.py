@@ -27,6 +27,7 @@ from servicegroup.unsure import RAISE, Unknown
 from servicegroup.watch import Watch
 
 if TYPE_CHECKING:
+    from servicegroup.driver import Finding
     from servicegroup.services import Services
 
 #: Largest version of a service: what a signed 32-bit column holds.
@@ -194,6 +195,13 @@ class ServiceGroup:
         :raises DriverUnavailable: the store did not answer
         """
         return self._running().door.groups()
+
+    def findings(self) -> list[Finding]:
+        """Return what the driver has to say of its store, such as what is near its limits.
+
+        :raises DriverUnavailable: the store did not answer
+        """
+        return self._running().door.findings()
 
     def watch(self, group_id: str) -> Watch:
         """Return a live view of a group and iterator over its changes; close it when done.

@@ -5,13 +5,15 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from oslo_config import cfg
 
 from servicegroup import config, loading, mounts, spelling
 from servicegroup.api import ServiceGroup
+from servicegroup.driver import Finding
 from servicegroup.exceptions import ConfigurationError, DriverUnavailable
+from servicegroup.flaps import came_back_lately
 from servicegroup.model import State
 from servicegroup.status import Cause, MemberStatus, in_words
 
@@ -24,6 +26,8 @@ TRIES = 5
 SLOW = 0.25
 #: Seconds by which clocks may differ before times shown to people are misleading.
 SKEW = 2.0
+#: Share of a database's connections in use above which the next outage may need more.
+CROWDED = 0.8
 #: Most members named in one finding.
 NAMED = 3
 #: Asked for to measure a round trip: a member that nobody joins as.
@@ -31,16 +35,6 @@ PROBE = ("servicegroup-doctor", "servicegroup-doctor")
 
 #: Down without an operator's word: someone should look.
 _TROUBLE = {Cause.SILENT, Cause.ENDED, Cause.WITHDRAWN, Cause.RECORD_SILENT, Cause.NOT_JOINED}
-
-
-class Finding(NamedTuple):
-    """What one check found. ``silent``: the store did not answer."""
-
-    check: str
-    well: bool
-    result: str
-    remedy: str = ""
-    silent: bool = False
 
 
 def examine(load: Callable[[], cfg.ConfigOpts]) -> list[Finding]:
@@ -74,9 +68,12 @@ def _checks(load: Callable[[], cfg.ConfigOpts]) -> Iterator[Finding]:
             return
     with ServiceGroup(conf) as service_group:
         yield _round_trip(service_group)
+        yield from service_group.findings()
         if settings.use_records:
             yield from _database(conf, settings)
-        yield _members(service_group.roster.list())
+        statuses = service_group.roster.list()
+        yield _members(statuses)
+        yield from _returns(statuses)
 
 
 def _configuration(conf: cfg.ConfigOpts, settings: config.Settings) -> Finding:
@@ -147,6 +144,8 @@ def _database(conf: cfg.ConfigOpts, settings: config.Settings) -> Iterator[Findi
             yield _file_system(mounts.kind(file), str(file))
         if clock is not None:
             yield _clock(*clock)
+        if (connections := survey.connections(database)) is not None:
+            yield _connections(*connections)
         yield _processes(survey.processes(database), settings.service_down_time)
     finally:
         database.close()
@@ -163,6 +162,14 @@ def _clock(ahead: float, error: float) -> Finding:
     return Finding("clock", False, words, "set both clocks by NTP: times shown are misleading")
 
 
+def _connections(used: int, allowed: int) -> Finding:
+    words = f"the database has {used} of {allowed} connections in use, by all its users together"
+    if used <= CROWDED * allowed:
+        return Finding("connections", True, words)
+    remedy = "raise its limit (max_connections), or let other users hold fewer"
+    return Finding("connections", False, words, remedy)
+
+
 def _file_system(kind: str, path: str) -> Finding:
     words = f"{path} is on {kind or 'an unknown file system'}"
     if kind not in mounts.NETWORK:
@@ -174,7 +181,7 @@ def _file_system(kind: str, path: str) -> Finding:
 def _processes(processes: Sequence[Process], limit: float) -> Finding:
     beating = [one for one in processes if not one.ended and one.age <= limit]
     words = f"{len(beating)} beat, {len(processes) - len(beating)} are silent or ended"
-    rare = [one for one in beating if limit < 2 * one.report_interval]
+    rare = [one for one in beating if limit < config.LEAST_INTERVALS * one.report_interval * 0.999]
     if not rare:
         return Finding("processes", True, words)
     named = "; ".join(
@@ -196,6 +203,21 @@ def _members(statuses: Sequence[MemberStatus]) -> Finding:
     more = f"; and {len(trouble) - NAMED} more" if len(trouble) > NAMED else ""
     remedy = "start them, or 'servicegroup service delete GROUP MEMBER' what is gone for good"
     return Finding("members", False, f"{words}; {named}{more}", remedy)
+
+
+def _returns(statuses: Sequence[MemberStatus]) -> Iterator[Finding]:
+    """Tell who came back lately without having left: it crashed, or two processes fight for it."""
+    lately = [one for one in statuses if came_back_lately(one.member.flaps, one.liveness.since)]
+    if lately:
+        named = "; ".join(
+            f"{one.group_id}/{one.member_id} ({one.member.flaps.times} times)"
+            for one in lately[:NAMED]
+            if one.member.flaps is not None
+        )
+        more = f"; and {len(lately) - NAMED} more" if len(lately) > NAMED else ""
+        words = f"{len(lately)} came back lately without having left: {named}{more}"
+        remedy = "see their logs: they crash or stall, or two processes use one member id"
+        yield Finding("returns", False, words, remedy)
 
 
 def _is_trouble(status: MemberStatus) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import TypeVar
 
-from servicegroup.driver import Ages, Capability, Driver, Lost, Sightings
+from servicegroup.driver import Ages, Capability, Driver, Finding, Lost, Sightings
 from servicegroup.exceptions import DriverUnavailable, NotSupported, ServiceGroupError
 from servicegroup.model import EndKind, Member
 from servicegroup.will import LastWill
@@ -146,6 +146,11 @@ class Door:
         """See :meth:`servicegroup.driver.Driver.groups`."""
         with self._translated:
             return self._started().groups()
+
+    def findings(self) -> list[Finding]:
+        """See :meth:`servicegroup.driver.Driver.findings`."""
+        with self._translated:
+            return list(self._started().findings())
 
     def watch(
         self, group_id: str, changed: Callable[[Collection[str] | None], None]

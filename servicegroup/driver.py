@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import abc
 import enum
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from oslo_config import cfg
@@ -79,6 +79,19 @@ class Ages(NamedTuple):
     ages: Mapping[str, float | None]
     others: Sequence[Sighting] = ()
     witnessed: bool = True
+
+
+class Finding(NamedTuple):
+    """What one check found, in words for operators.
+
+    ``remedy``: what to do if it is not ``well``. ``silent``: the store did not answer.
+    """
+
+    check: str
+    well: bool
+    result: str
+    remedy: str = ""
+    silent: bool = False
 
 
 class Context(NamedTuple):
@@ -229,6 +242,13 @@ class Driver(abc.ABC):
     @abc.abstractmethod
     def groups(self) -> list[str]:
         """Return the names of the groups that have members, sorted."""
+
+    def findings(self) -> Iterable[Finding]:
+        """Say how this store is, for ``servicegroup doctor``: what goes wrong in practice with it.
+
+        Reads only. Nothing, by default.
+        """
+        return ()
 
     def watch(
         self, group_id: str, changed: Callable[[Collection[str] | None], None]

@@ -53,4 +53,9 @@ def flapping(flaps: Flaps | None, since: float | None) -> bool:
     :param since: seconds that it has been in its present state; ``None`` where no store keeps it,
         and then nobody can tell that it does not
     """
-    return flaps is not None and flaps.times >= LEAST and (since is None or since <= CALM)
+    return flaps is not None and flaps.times >= LEAST and came_back_lately(flaps, since)
+
+
+def came_back_lately(flaps: Flaps | None, since: float | None) -> bool:
+    """Whether a member with this history came back within ``CALM`` seconds; as :func:`flapping`."""
+    return flaps is not None and (since is None or since <= CALM)

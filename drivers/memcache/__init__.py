@@ -5,7 +5,7 @@ which servers. ``client`` is pymemcache's, ``server`` one memcached, ``exchange`
 several, ``servers`` all of them with ``placement``, which says what key lives where. ``commands``
 and ``replies`` are the protocol, ``codec`` what keys and values look like. On these stand ``index``
 (who is in a group), ``members`` and ``report`` (writing them), ``pulse`` and ``quiet`` (beats),
-``reading``, ``beats``, ``glance`` and ``sight`` (looking).
+``reading``, ``beats``, ``glance`` and ``sight`` (looking); ``limits`` is for the doctor.
 """
 
 from __future__ import annotations

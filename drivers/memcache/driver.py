@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from servicegroup import driver
-from servicegroup.driver import Ages, Lost, Sightings
+from servicegroup.driver import Ages, Finding, Lost, Sightings
 from servicegroup.model import Member
 from servicegroup.will import LastWill
 
-from . import options
+from . import limits, options
 from .beats import RESOLUTION, Beats
 from .codec import Codec
 from .index import Index
@@ -63,6 +63,9 @@ class MemcacheDriver(driver.Driver):
 
     def end(self, instance_id: str, reason: str) -> None:
         self._reporter.end(instance_id, reason)
+
+    def findings(self) -> list[Finding]:
+        return [one for server in self._servers for one in limits.findings(server)]
 
     def last_will(self, reason: str) -> LastWill:
         return self._will(reason)

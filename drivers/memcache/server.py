@@ -9,6 +9,7 @@ import logging
 import os
 import time
 import weakref
+from typing import Any
 
 from pymemcache.exceptions import MemcacheError
 
@@ -83,18 +84,23 @@ class Server:
 
     def time(self) -> int | None:
         """Ask for its wall time, in whole seconds since 1970; ``None`` where it does not say."""
+        told = self.stats().get(b"time")
+        return told if isinstance(told, int) else None
+
+    def stats(self, *about: str) -> dict[bytes, Any]:
+        """Ask how it is; nothing where it does not answer."""
         client = self.lease()
         try:
             client.connect_timeout = self.timeout
-            told = client.stats().get(b"time")
+            told: dict[bytes, Any] = client.stats(*about)
         except CLIENT_ERRORS as error:
             self.drop(client, error)
-            return None
+            return {}
         except BaseException:
             self.drop(client)
             raise
         self.give_back(client)
-        return told if isinstance(told, int) else None
+        return told
 
     def close(self) -> None:
         """Close the idle connections, which are made anew when somebody asks."""

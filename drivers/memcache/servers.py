@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from pymemcache.exceptions import MemcacheError
@@ -116,6 +116,9 @@ class Servers:
         # When a server told its time, and what that was at CLOCK_BOOTTIME 0.
         self._told = (-_TIME_KEPT, 0.0)
         self.of = self._placement.of
+
+    def __iter__(self) -> Iterator[Server]:
+        return iter(self._servers)
 
     @property
     def everywhere(self) -> range:

@@ -77,6 +77,8 @@ class Client:
         self._down_since: float | None = None
         self._subtrees: dict[str, Happened] = {}
         self._told_timeout: float | None = None
+        #: The session time-out that the server granted, in seconds, once there was a session.
+        self.granted: float | None = None
         self.pulse = lambda: None
 
     def start(self) -> None:
@@ -189,7 +191,7 @@ class Client:
         )
 
     def _negotiated(self, seconds: float) -> None:
-        asked = self._options.session_timeout
+        self.granted, asked = seconds, self._options.session_timeout
         if abs(seconds - asked) <= NEGOTIATED_SLACK * asked or seconds == self._told_timeout:
             return
         self._told_timeout = seconds

@@ -9,7 +9,7 @@ from servicegroup import driver
 from servicegroup.model import Member
 from servicegroup.will import LastWill
 
-from .client import CLIENT_ERRORS
+from .client import CLIENT_ERRORS, NEGOTIATED_SLACK
 from .clock import ServerClock
 from .ending import Ends
 from .layout import Note, Paths
@@ -35,7 +35,7 @@ class ZooKeeperDriver(driver.Driver):
         super().__init__(context)
         settings = context.settings
         options = checked(context.conf[GROUP])
-        self.ends_after = options.session_timeout
+        self.ends_after = self._asked = options.session_timeout
         paths = Paths(options.root)
         self._session = Session(options, settings.call_timeout, settings.report_interval)
         self._ends = Ends(self._session, paths)
@@ -69,6 +69,17 @@ class ZooKeeperDriver(driver.Driver):
 
     def leave(self, members: Sequence[Member]) -> None:
         self._members.leave(members)
+
+    def findings(self) -> list[driver.Finding]:
+        self._session.contents([])  # opens the session
+        asked, granted = self._asked, self._session.granted
+        if granted is None:
+            return []
+        words = f"the server grants a session time-out of {granted:g} s, {asked:g} s are asked for"
+        if abs(granted - asked) <= NEGOTIATED_SLACK * asked:
+            return [driver.Finding("session", True, words)]
+        remedy = "change minSessionTimeout, maxSessionTimeout or tickTime there, or session_timeout"
+        return [driver.Finding("session", False, words, remedy)]
 
     def end(self, instance_id: str, reason: str) -> None:
         self._ends.end(instance_id, Note(reason, True))

@@ -33,6 +33,26 @@ class Clock(NamedTuple):
     error: float
 
 
+class Connections(NamedTuple):
+    """How many connections to the database's server are open, and how many may be."""
+
+    used: int
+    allowed: int
+
+
+#: For each database what counts the connections in use, and what tells the limit: last column.
+_CONNECTIONS = {
+    "postgresql": (
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'",
+        "SELECT setting FROM pg_settings WHERE name = 'max_connections'",
+    ),
+    "mysql": (
+        "SHOW GLOBAL STATUS LIKE 'Threads_connected'",
+        "SHOW GLOBAL VARIABLES LIKE 'max_connections'",
+    ),
+}
+
+
 def sqlite_file(database: Database) -> pathlib.Path | None:
     """Return the file that an SQLite database lives in; ``None`` for the others."""
     if database.dialect.name != "sqlite":
@@ -52,6 +72,19 @@ def clock(database: Database) -> Clock | None:
         theirs = int(connection.scalar(statement) or 0) / MICROSECONDS
         after = time.time()
         return Clock(theirs - (before + after) / 2, (after - before) / 2)
+
+    return database.read(ask)
+
+
+def connections(database: Database) -> Connections | None:
+    """Count the connections of all users; ``None`` where there is no limit that could matter."""
+    queries = _CONNECTIONS.get(database.dialect.name)
+    if queries is None:
+        return None
+
+    def ask(connection: sa.Connection) -> Connections:
+        used, allowed = (connection.exec_driver_sql(one).one() for one in queries)
+        return Connections(int(used[-1]), int(allowed[-1]))
 
     return database.read(ask)
 

@@ -85,3 +85,4 @@ def test_servers(fresh, inside_fresh, request, database):
     doctor = inside_fresh("doctor", "-f", "csv")
     assert doctor.returncode == 0, doctor.stdout
     assert '"clock","ok: the database' in doctor.stdout
+    assert '"connections","ok: the database has ' in doctor.stdout

@@ -3,7 +3,7 @@
 import pytest
 from program.cli import DOWN, UNREACHABLE
 
-from servicegroup import ServiceGroup
+from servicegroup import ServiceGroup, doctor
 
 #: Whoever is killed just falls silent.
 SILENT = {"OS_SERVICEGROUP__GUARDIAN": "false"}
@@ -131,6 +131,27 @@ def test_processes_that_beat_too_seldom(cli, inside):
     assert f"too seldom for service_down_time={DOWN:g}" in result
     assert "beats every 30 s" in result
     assert "the same report_interval" in remedy
+
+
+def test_members_that_came_back_without_having_left(cli, inside):
+    for _ in range(3):
+        crashed = ServiceGroup(cli.conf())
+        crashed.join("g", "m")
+        crashed._process.heart._memberships.clear()  # so that closing it leaves nothing
+        crashed.close()
+    done = inside("doctor")
+    assert done.returncode == 1
+    result, remedy = findings(done)["returns"]
+    assert result == "wrong: 1 came back lately without having left: g/m (2 times)"
+    assert "two processes use one member id" in remedy
+
+
+@pytest.mark.parametrize(("used", "well"), [(80, True), (81, False)])
+def test_connections_that_run_out(used, well):
+    finding = doctor._connections(used, 100)
+    assert finding.well is well
+    assert f"{used} of 100 connections" in finding.result
+    assert ("max_connections" in finding.remedy) is not well
 
 
 def test_nothing_is_changed(cli, inside):

@@ -9,6 +9,7 @@ from servers.memcached import Memcached
 
 from servicegroup.drivers.memcache.servers import Servers
 from servicegroup.testing import DriverConformance, Store
+from servicegroup.testing.scene import join
 
 _names = itertools.count()
 
@@ -93,3 +94,38 @@ class TestThreeServers(DriverConformance):
             server.flush()
         with make_store(three) as store:
             yield store
+
+
+class TestFindings:
+    """What the driver has to say of its servers."""
+
+    def test_a_server_with_room_is_well(self, memcached):
+        with make_store([memcached]) as store:
+            driver = store.driver()
+            join(driver)
+            [finding] = driver.findings()
+        assert finding.well, finding
+        assert finding.check == f"memcached {memcached.address}"
+        assert "threw away 0 for want of room" in finding.result
+
+    def test_a_server_that_evicts_or_takes_only_small_values(self, memcached_server):
+        server = memcached_server(memory=16, settings=["-I", "128k", "-o", "slab_chunk_max=65536"])
+        junk = b"".join(b"ms junk%d 1000\r\n%b\r\n" % (one, b"x" * 1000) for one in range(500))
+        for start in range(60):
+            server.ask(junk.replace(b"junk", b"junk%d-" % start) + b"mn\r\n", b"MN\r\n")
+        with make_store([server]) as store:
+            memory, size = store.driver().findings()
+        assert not memory.well
+        assert "-m" in memory.remedy
+        assert not size.well
+        assert size.result.startswith("keeps values of 131072 bytes at most")
+
+    def test_a_server_that_is_away_hides_nothing_of_the_others(self, memcached, memcached_server):
+        away = memcached_server()
+        with make_store([memcached, away]) as store:
+            driver = store.driver()
+            away.kill()
+            found = {one.check: one for one in driver.findings()}
+        assert found[f"memcached {memcached.address}"].well
+        assert not found[f"memcached {away.address}"].well
+        assert found[f"memcached {away.address}"].result.startswith("does not answer: ")

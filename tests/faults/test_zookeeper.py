@@ -348,10 +348,15 @@ class TestContents:
             caplog.at_level(logging.WARNING),
             store(server.address, session_timeout=30.0) as one,
         ):
-            join(one.driver())
+            driver = one.driver()
+            join(driver)
+            [finding] = driver.findings()
         (line,) = (line for line in caplog.messages if "session_timeout=30" in line)
         assert "only 1 s" in line
         assert "maxSessionTimeout" in line
+        assert not finding.well
+        assert finding.result == ("the server grants a session time-out of 1 s, 30 s are asked for")
+        assert "maxSessionTimeout" in finding.remedy
 
 
 class TestAccess:
