@@ -15,7 +15,7 @@ from faults.laboratory.troupe import Troupe
 
 #: Seconds between two looks at whether all is well again, and how often: then the judges say it.
 AGAIN = 0.25
-WATCHED = 40
+WATCHED = 30
 #: What a link can do, and whether it lasts.
 LINKS = {"cut": False, "half_open": False, "refuse": True, "delay": True}
 LINKS |= {"black_hole": True, "drop": True}
@@ -85,7 +85,9 @@ class Director:
     def _note(self, step: Step, began: float, who: str) -> None:
         about = dict(step.args)
         if who == "store":
-            about["forgets"] = step.args.get("how") in self._store.amnesia
+            how = step.args.get("how")
+            about["ends"] = how in self._store.amnesia
+            about["forgets"] = step.fault == "lose" or how in self._store.forgetful
         else:
             about["actor"] = self._fleet.life(who)
         self._journal.note("fault", begin=began, fault=step.fault, target=who, **about)
@@ -94,6 +96,10 @@ class Director:
         store = self._store
         if step.fault == "outage":
             how = step.args["how"]
+            if how in store.forgetful:
+                if "store" in self._acting or self._fleet.in_flight():
+                    return False
+                self._fleet.forgotten()
             return self._lasting(step, lambda: store.begin(how), store.end, "store")
         if "store" in self._acting or self._fleet.in_flight():
             return False

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 T = TypeVar("T")
 
-#: Seconds for which steps are drawn, and their most.
+#: Seconds for which steps are drawn, and how many.
 SPAN = 4.0
-MOST = 8
-#: How long faults last: well below and well above the limits that they are to be on one side of.
+LEAST, MOST = 3, 9
+#: How long faults last, in limits: well below and well above what they are to be on one side of.
 #: Between them a stall of the machine would decide, which proves nothing.
-SHORT_OUTAGES, LONG_OUTAGES = (0.3, 0.6), (2.2, 3.0)
-PAUSES = (0.3, 0.9, 2.5)
-LINK_FAULTS = (0.3, 1.0, 2.2)
+SHORT, LONG = (0.2, 0.4), (1.5, 2.0)
+PAUSES = LINK_FAULTS = (0.2, 0.6, 1.7)
+#: Seconds.
 DELAYS = (0.02, 0.1, 0.3)
 AGAIN = (None, 0.2, 1.5)
 CLOCK_STEPS = (300.0, 2.0, 0.7, -0.4, -300.0)
@@ -27,10 +27,10 @@ members = st.sampled_from(MEMBERS)
 anybody = st.sampled_from((*sorted(PROCESSES), *OBSERVERS))
 
 
-def schedules(kind: str, *, most: int = MOST) -> st.SearchStrategy[Schedule]:
-    """Draw schedules for a kind of store, with at most *most* steps."""
+def schedules(kind: str) -> st.SearchStrategy[Schedule]:
+    """Draw schedules for a kind of store."""
     store = KINDS[kind]
-    steps = st.lists(st.one_of(*_steps(store)), min_size=1, max_size=most)
+    steps = st.lists(st.one_of(*_steps(store)), min_size=LEAST, max_size=MOST)
     skews = st.dictionaries(anybody, st.sampled_from(SKEWS), max_size=1)
     return st.builds(
         lambda steps, skews: Schedule(kind, tuple(sorted(steps, key=_time)), skews), steps, skews
@@ -43,14 +43,15 @@ def _time(step: Step) -> float:
 
 def _steps(store: type[FaultyStore]) -> list[st.SearchStrategy[Step]]:
     """List what may happen; what is more likely to show something stands there more than once."""
-    lasting = SHORT_OUTAGES + LONG_OUTAGES
-    outage = _step("outage", st.just("store"), how=store.ways, seconds=lasting)
+    limit = store.times.down
+    pauses, faults = _times(limit, PAUSES), _times(limit, LINK_FAULTS)
+    outage = _step("outage", st.just("store"), how=store.ways, seconds=_times(limit, SHORT + LONG))
     kinds = [
         outage,
         outage,
         _step("lose", st.just("store")),
-        _step("pause", anybody, seconds=PAUSES),
-        _step("pause", processes, seconds=PAUSES),
+        _step("pause", anybody, seconds=pauses),
+        _step("pause", processes, seconds=pauses),
         _step("kill", processes, again=AGAIN),
         _step("kill", processes, again=AGAIN),
         _step("join", members, by=tuple(sorted(PROCESSES)), attributes=({}, {"x": "é"})),
@@ -64,14 +65,18 @@ def _steps(store: type[FaultyStore]) -> list[st.SearchStrategy[Step]]:
         kinds += [
             _step("cut", anybody),
             _step("half_open", anybody),
-            _step("delay", anybody, seconds=LINK_FAULTS, by=DELAYS),
-            *(_step(name, anybody, seconds=LINK_FAULTS) for name in ("refuse", "black_hole")),
-            _step("drop", anybody, seconds=LINK_FAULTS),
+            _step("delay", anybody, seconds=faults, by=DELAYS),
+            *(_step(name, anybody, seconds=faults) for name in ("refuse", "black_hole")),
+            _step("drop", anybody, seconds=faults),
         ]
     if store.records:
         words = ("disable", "enable", "force_down", "force_down", "unforce_down", "delete")
         kinds += [st.sampled_from(words).flatmap(lambda word: _step(word, members))]
     return kinds
+
+
+def _times(limit: float, shares: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(round(limit * share, 2) for share in shares)
 
 
 def _step(

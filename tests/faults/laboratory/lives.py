@@ -49,6 +49,7 @@ class Life:
     def vouches(self, times: Times, steps: Iterable[float]) -> list[Span]:
         """When it was certainly a witness: heard for one limit without a gap."""
         spans, first, last = [], None, None
+        patience = times.down + 2 * times.rounding
         for beat in self.beats:
             broken = last is not None and (
                 beat.end - last.begin > times.steady_gap
@@ -56,12 +57,12 @@ class Life:
             )
             if first is None or broken:
                 if first is not None and last is not None:
-                    spans.append((first.end + times.down, last.begin + times.steady_gap))
+                    spans.append((first.end + patience, last.begin + times.steady_gap))
                 first = beat
             last = beat
         if first is not None and last is not None:
             until = min(last.begin + times.steady_gap, self.ended + times.steady_gap)
-            spans.append((first.end + times.down, until))
+            spans.append((first.end + patience, until))
         return [(begin, end) for begin, end in spans if end > begin]
 
 

@@ -14,6 +14,7 @@ from fleet.outage import LockOutage, Outage
 from servers.database import DatabaseServer
 from servers.home import Home
 from servers.mariadb import MariaDB
+from servers.memcached import Memcached
 from servers.postgresql import PostgreSQL
 from servers.process import Server
 from servers.zookeeper import ZooKeeper
@@ -26,12 +27,14 @@ Options = dict[str, dict[str, Any]]
 class FaultyStore:
     """A store that can be away, wrong about the time, or forgetful; empty for each schedule.
 
-    ``ways``: how it can be away. ``amnesia``: ways after which it may rightly have forgotten lives.
+    ``ways``: how it can be away. ``amnesia``: ways after which it may rightly have ended lives;
+    ``forgetful``: after which it is empty.
     """
 
     driver: ClassVar[str] = "db"
     ways: ClassVar[tuple[str, ...]] = ()
     amnesia: ClassVar[tuple[str, ...]] = ()
+    forgetful: ClassVar[tuple[str, ...]] = ()
     steps: ClassVar[bool] = False
     records: ClassVar[bool] = True
     links: ClassVar[bool] = True
@@ -165,6 +168,31 @@ class FaultyZooKeeper(FaultyServer):
         self._zookeeper.start()
 
 
+class FaultyMemcached(FaultyServer):
+    """A memcached, alone; without records beside it. It counts whole seconds."""
+
+    driver = "memcache"
+    ways = ("pause", "kill")
+    forgetful = ("kill",)
+    records = False
+    times = Times(interval=0.25, down=2.0, rounding=1.0)
+
+    def __init__(self, server: Memcached) -> None:
+        super().__init__(server)
+        self._memcached = server
+
+    def empty(self, folder: Path) -> None:
+        self._namespace = f"laboratory-{uuid.uuid4()}"
+
+    def options(self, link: Link | None) -> Options:
+        address = self._server.address if link is None else link.address
+        server = {"servers": [address], "namespace": self._namespace}
+        return {"servicegroup_memcache": server, "servicegroup": {"use_records": False}}
+
+    def lose(self) -> None:
+        self._memcached.flush()
+
+
 def _clear(url: str) -> None:
     engine = sa.create_engine(url)
     with contextlib.closing(engine.connect()) as connection, connection.begin():
@@ -181,6 +209,9 @@ def opened(kind: str, home: Home) -> Iterator[FaultyStore]:
     """
     if kind == "sqlite":
         yield FaultyFile()
+    elif kind == "memcache":
+        with Memcached(home) as memcached:
+            yield FaultyMemcached(memcached)
     elif kind == "zookeeper":
         with ZooKeeper(home) as zookeeper:
             yield FaultyZooKeeper(zookeeper)
@@ -195,4 +226,5 @@ KINDS: dict[str, type[FaultyStore]] = {
     "postgresql": FaultyDatabase,
     "mariadb": FaultyDatabase,
     "zookeeper": FaultyZooKeeper,
+    "memcache": FaultyMemcached,
 }

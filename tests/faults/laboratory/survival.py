@@ -54,7 +54,7 @@ def _put(
             attributes.pop(member, None)
         elif what == "doubtful":
             doubtful.add(member)
-        elif what == "fault" and entry["fault"] == "lose":
+        elif what == "fault" and entry.get("forgets"):
             flags = {member: [False, False] if member in attributes else None for member in flags}
         if what == "delete":
             flags[member] = None

@@ -18,12 +18,14 @@ class Times(NamedTuple):
     """Settings of ``[servicegroup]`` in seconds.
 
     ``ends_after``: seconds after which the store itself ends a silent life, where it does.
+    ``rounding``: seconds by which the store's own ages may be too small.
     """
 
     interval: float = 0.2
     down: float = 1.5
     poll: float = 0.1
     ends_after: float | None = None
+    rounding: float = 0.0
 
     def options(self) -> dict[str, Any]:
         """Name them as options."""
@@ -77,7 +79,7 @@ class Times(NamedTuple):
     @property
     def noticed(self) -> float:
         """Within this time after a death everybody who can reach the store says so."""
-        return max(self.down, self.ends_after or 0.0) + self.looked + ROOM
+        return max(self.down + self.rounding, self.ends_after or 0.0) + self.looked + ROOM
 
     @property
     def view(self) -> float:

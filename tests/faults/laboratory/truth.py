@@ -42,8 +42,8 @@ class Truth:
         on_store = [e for e in entries if e["what"] == "fault" and e["target"] == "store"]
         self.away = [(e["begin"], e["at"]) for e in on_store if e["fault"] in AWAY]
         self.steps = [(e["at"], e["by"]) for e in on_store if e["fault"] == "clock"]
-        self.lost = [(e["begin"], e["at"]) for e in on_store if e["fault"] == "lose"]
-        self.amnesia = [(e["begin"], e["at"]) for e in on_store if e.get("forgets")]
+        self.lost = [(e["begin"], e["at"]) for e in on_store if e["forgets"]]
+        self.amnesia = [(e["begin"], e["at"]) for e in on_store if e["ends"]]
         self.lives = lives(entries, self.away)
         self.phases: dict[str, list[Phase]] = {}
         self.words: dict[str, list[Word]] = {}
@@ -192,7 +192,7 @@ class Truth:
             self.words.setdefault(member, []).append(Word(forced, begin, at))
         elif what == "delete":
             self.words.setdefault(member, []).append(Word(False, begin, at))
-        elif what == "fault" and entry["fault"] == "lose":
+        elif what == "fault" and entry.get("forgets"):
             for words in self.words.values():
                 words.append(Word(False, begin, at))
 
