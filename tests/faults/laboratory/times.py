@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-#: What a beat's request may take beside its own time-out: the longest wait before the next try.
+#: The longest wait before the next try after a failure, in intervals.
 BACK_OFF = 0.25
 #: Seconds: the shortest time-out of a request (``Settings.call_timeout``).
 SHORTEST_CALL = 0.5
@@ -59,12 +59,12 @@ class Times(NamedTuple):
     @property
     def beaten(self) -> float:
         """Within this time after a fault's end a living process has beaten again."""
-        return max(self.interval, self.call + BACK_OFF * self.interval) + self.interval
+        return max(self.interval, self.call + BACK_OFF * self.interval)
 
     @property
     def mended(self) -> float:
         """Within this time a process has given up a connection that answers no more, and beaten."""
-        return REQUESTS * self.call + self.beaten
+        return REQUESTS * self.call + BACK_OFF * self.interval
 
     @property
     def looked(self) -> float:
@@ -74,7 +74,7 @@ class Times(NamedTuple):
     @property
     def recovered(self) -> float:
         """Within this time after the last fault's end everybody alive is seen up."""
-        return self.mended + self.poll + ROOM
+        return self.mended + self.looked + ROOM
 
     @property
     def noticed(self) -> float:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from faults.laboratory.journal import Entry, span
 from faults.laboratory.lives import Life, lives
 from faults.laboratory.spans import FOREVER, Span, first_outside, longer, measure, overlap
-from faults.laboratory.times import Times
+from faults.laboratory.times import ROOM, Times
 
 UP, DOWN, UNKNOWN, GONE = "up", "down", "unknown", "gone"
 #: Store faults that take it away; the others are a step of its clock and the loss of data.
@@ -121,12 +121,18 @@ class Truth:
         """Whether its silence is its own: without what befell itself it would have been heard.
 
         Asked of the first moment at which anybody could have called it down: who was rightly
-        called down stays so until it is heard.
+        called down stays so until it is heard, for which it has the time that is promised.
         """
+        impeded = life.impeded(self.times)
         first = first_outside(heard + self.times.silence, self.away)
         silent = (heard, min(first, moment))
-        own = measure(silent, life.impeded(self.times))
-        return silent[1] - silent[0] - own <= self.times.silence
+        if silent[1] - silent[0] - measure(silent, impeded) > self.times.silence:
+            return False
+        over = max(
+            [end for begin, end in impeded if begin <= moment and end >= heard], default=heard
+        )
+        since = (over, moment)
+        return moment - over - measure(since, self.away) <= self.times.mended + ROOM
 
     def _of_dead(self, phase: Phase, window: Span) -> set[str]:
         right = {DOWN, *self._not_yet(phase, window)}
