@@ -3,15 +3,18 @@
 The channel is a pair of connected sockets: the child's standard input is one, the other is ours.
 Whichever process dies, however it dies, the other one reads the end of file. That holds only while
 nobody else keeps our end open, so it is closed on exec and in every forked child.
+
+The sockets are the interpreter's own: where the module ``socket`` is patched, as eventlet does, a
+look that must not wait would wait.
 """
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -81,7 +84,7 @@ class Child:
     def said(self) -> bytes | None:
         """Return what the child wrote lately: ``None`` if nothing, nothing if it is gone."""
         try:
-            return self._channel.recv(4096, socket.MSG_DONTWAIT)
+            return self._channel.recv(4096, _socket.MSG_DONTWAIT)
         except BlockingIOError:
             return None
         except OSError:
@@ -111,18 +114,18 @@ def directory() -> str:
 
 #: Both ends of every channel in use, to be closed in forked children. A fork waits for this lock:
 #: it must not come between the making of a channel and its entry here.
-_open: set[socket.socket] = set()
+_open: set[_socket.socket] = set()
 _forking = threading.Lock()
 
 
-def _channel() -> tuple[socket.socket, socket.socket]:
+def _channel() -> tuple[_socket.socket, _socket.socket]:
     with _forking:
-        ours, theirs = socket.socketpair()
+        ours, theirs = _socket.socketpair()
         _open.update((ours, theirs))
         return ours, theirs
 
 
-def _close(end: socket.socket) -> None:
+def _close(end: _socket.socket) -> None:
     with _forking:
         _open.discard(end)
         end.close()

@@ -12,6 +12,13 @@ from .session import Session
 from .settings import checked
 
 
+class Brief(Session):
+    """A session for one purpose: nothing is asked that it does not need."""
+
+    def _opened(self) -> None:
+        pass
+
+
 def prepared(
     *, values: Mapping[str, Any], call_timeout: float, instance_id: str, reason: str
 ) -> Callable[[], None]:
@@ -19,7 +26,7 @@ def prepared(
     options = checked(values)
 
     def carry_out() -> None:
-        session = Session(options, call_timeout, call_timeout)
+        session = Brief(options, call_timeout, call_timeout)
         try:
             session.start()
             Ends(session, Paths(options.root)).end(instance_id, Note(reason, seen=True))

@@ -4,9 +4,12 @@ No limit is ever reached here (``service_down_time`` is a minute): whatever is c
 called so by a guardian.
 """
 
+import importlib.util
 import json
 import os
 import signal
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import pytest
 from fleet.fixtures import KINDS, migrated
 from fleet.guardian import guardians, loaded, private_memory
 from fleet.outage import LockOutage, ServerOutage
+from fleet.process import environment_of_daemons
 
 from servicegroup import EventType, State
 from servicegroup.status import Cause
@@ -342,3 +346,24 @@ def test_all_stores_are_told(daemon, make, at_rest, tmp_path):
                 pass
             assert_told(event.status.liveness)
     assert memory < SMALL
+
+
+@pytest.mark.skipif(importlib.util.find_spec("eventlet") is None, reason="needs eventlet")
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_green_threads_have_one_too(url, observer, eventually):
+    options = json.dumps({"guardian": True, **PATIENT, "report_interval": 0.1})
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "fleet.green", url, options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment_of_daemons(),
+    )
+    try:
+        assert process.stdout.readline() == "beating\n"
+        assert len(guardians(process.pid)) == 1
+    finally:
+        process.kill()
+        _, complaints = process.communicate()
+    assert "no guardian" not in complaints
+    assert_told(eventually(down(observer, "green")))

@@ -43,6 +43,7 @@ def test_what_is_loaded_is_seen():
     [
         *("servicegroup", "servicegroup.guardian.__main__", "servicegroup.db.last_will"),
         "servicegroup.drivers.zookeeper.layout",
+        "servicegroup.drivers.memcache",
     ],
 )
 def test_what_the_guardian_is_made_of_is_light(name):
