@@ -73,6 +73,7 @@ class Client:
         self._reconnect = min(LONGEST_RECONNECT, report_interval / 4)
         self._lock = threading.Lock()
         self._client: Any = None
+        self._connection: Any = None
         self._resume: tuple[int, bytes] | None = None
         self._down_since: float | None = None
         self._subtrees: dict[str, Happened] = {}
@@ -93,7 +94,7 @@ class Client:
             client.start_async()
             self._down_since = time.monotonic()
             deadline = self._down_since + self._timeout
-            connection = client._connection
+            self._connection = connection = client._connection
             while not client.connected:
                 ended = connection.connection_stopped.is_set() and connection._connection_routine
                 if time.monotonic() > deadline or (ended and not ended.is_alive()):
@@ -183,6 +184,12 @@ class Client:
 
     def _forbidden(self, error: Exception) -> ConfigurationError:
         options = self._options
+        if options.sasl is not None and self._connection.without_sasl:
+            return ConfigurationError(
+                f"[{GROUP}] sasl_mechanism={options.sasl['mechanism']!r}: a server of "
+                f"hosts={options.hosts!r} knows no SASL; leave the option out, or give the servers "
+                f"SASLAuthenticationProvider and a JAAS configuration"
+            )
         who = "sasl_mechanism, username or password" if options.sasl else "username or password"
         return ConfigurationError(
             f"[{GROUP}] {who} is wrong for hosts={options.hosts!r}, root={options.root!r}: the "

@@ -13,10 +13,10 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from kazoo.exceptions import ConnectionDropped
+from kazoo.exceptions import AuthFailedError, ConnectionDropped
 from kazoo.handlers.threading import SequentialThreadingHandler
 from kazoo.protocol.connection import ConnectionHandler
-from kazoo.protocol.serialization import Watch
+from kazoo.protocol.serialization import SASL, Watch
 from kazoo.protocol.states import Callback
 
 LOG = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ LOG = logging.getLogger(__name__)
 READ_SHARE = 2 / 3
 #: Times that each server may refuse a connection before what we saw of it is given up.
 REFUSALS = 2
+#: Requests after which authenticating comes to no end: no mechanism has so many.
+MOST_STEPS = 10
 
 
 class Change(enum.Enum):
@@ -102,6 +104,9 @@ class Connection(ConnectionHandler):  # type: ignore[misc]
         super().__init__(client, client._conn_retry.copy(), client.logger, sasl_options)
         self._subtrees = subtrees
         self._refusals = 0
+        self._authenticated = False
+        #: Whether the server turned out to know no SASL.
+        self.without_sasl = False
         self._pulse = pulse
         self._negotiated = negotiated
 
@@ -119,6 +124,25 @@ class Connection(ConnectionHandler):  # type: ignore[misc]
         self._refusals = 0
         self._negotiated(read_timeout / READ_SHARE / 1000.0)
         return read_timeout, connect_timeout
+
+    def _authenticate_with_sasl(self, *args: Any) -> None:
+        try:
+            super()._authenticate_with_sasl(*args)
+        except AuthFailedError as error:
+            # Servers refuse by hanging up, which is also what happens when one goes down; and kazoo
+            # never tries again. The very same credentials were good before.
+            if not self._authenticated:
+                raise
+            LOG.warning("a server hung up while we authenticated: trying again")
+            raise ConnectionDropped("while authenticating") from error
+        self._authenticated = True
+
+    def _submit(self, request: Any, timeout: float, xid: int | None = None) -> None:
+        if isinstance(request, SASL) and xid is not None and xid > MOST_STEPS:
+            # A server without SASL answers each step with nothing, which kazoo takes for the next.
+            self.without_sasl = True
+            raise AuthFailedError("the server knows no SASL")
+        super()._submit(request, timeout, xid)
 
     def _send_ping(self, connect_timeout: float) -> None:
         self._pulse()

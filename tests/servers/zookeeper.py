@@ -40,7 +40,7 @@ class ZooKeeper(Server):
 
     name: ClassVar[str] = "zookeeper"
     #: How the virtual machine runs: small, and quickly started.
-    java: ClassVar[tuple[str, ...]] = (
+    java: tuple[str, ...] = (
         "-Xms32m",
         "-Xmx256m",
         "-XX:+UseSerialGC",

@@ -26,6 +26,8 @@ class Proxy:
     def __init__(self, server: ZooKeeper, lacks: tuple[int, ...] = ()) -> None:
         self._server = (server.host, server.port)
         self.lacks = lacks
+        #: Opcodes at which the connection is closed.
+        self.hangs_up_at: tuple[int, ...] = ()
         #: The opcodes of all requests but pings, in order.
         self.asked: list[int] = []
         #: While it is set, nothing is passed on either way, and connections stay.
@@ -88,6 +90,8 @@ class Proxy:
                 xid, opcode = _REQUEST.unpack_from(frame)
                 if opcode != PING:
                     self.asked.append(opcode)
+                if opcode in self.hangs_up_at:
+                    break
                 if opcode in self.lacks:
                     time.sleep(0.05)  # what was asked before is answered before
                     with reply:
