@@ -111,7 +111,7 @@ def _tables(conf: cfg.ConfigOpts) -> Finding:
     if found.is_current:
         return Finding("tables", True, f"{found.place} is at version {found.version}")
     if found.makes_itself:
-        return Finding("tables", True, f"{found.place} will be made at first use")
+        return Finding("tables", True, f"{found.place} will be made ready at first use")
     version = "holds no tables of ours" if found.version is None else f"is at {found.version}"
     words = f"{found.place} {version}, version {found.needed} is needed"
     return Finding("tables", False, words, "run 'servicegroup db upgrade'")

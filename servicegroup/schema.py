@@ -18,7 +18,7 @@ from servicegroup.exceptions import ConfigurationError, DriverUnavailable
 class Schema(NamedTuple):
     """A database and the version of its tables; ``None`` where it has none of ours.
 
-    ``makes_itself``: they are made at first use, as in the default SQLite database.
+    ``makes_itself``: they are made, or upgraded, at first use, as in the default SQLite database.
     """
 
     place: str
@@ -83,5 +83,4 @@ def _database(conf: cfg.ConfigOpts) -> Iterator[Database]:
 
 def _read(database: Database) -> Schema:
     version = database.checked_version()
-    makes_itself = database.is_default and version is None
-    return Schema(database.place, version, makes_itself=makes_itself)
+    return Schema(database.place, version, makes_itself=database.makes_itself(version))

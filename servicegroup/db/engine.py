@@ -139,6 +139,10 @@ class Database:
 
         return self.read(look)
 
+    def makes_itself(self, version: str | None) -> bool:
+        """Whether tables at *version* are brought up to date without being asked: the default's."""
+        return self.is_default and (version is None or version < tables.HEAD)
+
     def require_tables(self) -> None:
         """Check that the tables are there in the version that this library needs.
 

@@ -24,12 +24,12 @@ class Records:
         self.operator = Operator(self.database, self.membership)
 
     def start(self) -> None:
-        """Check that the tables are there; the default SQLite file gets them by itself.
+        """Check that the tables are there; the default SQLite file brings itself up to date.
 
         :raises DatabaseNotReady: tables are missing or of another version
         :raises DriverUnavailable: the database did not answer
         """
-        if self.database.is_default and self.database.version() is None:
+        if self.database.makes_itself(self.database.version()):
             migrate.upgrade(self.database)
         self.database.require_tables()
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 #: The revision of the newest migration under ``migrations/versions``.
-HEAD = "0001"
+HEAD = "0002"
 VERSION_TABLE = "servicegroup_version"
 
 metadata = sa.MetaData(

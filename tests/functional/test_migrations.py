@@ -2,15 +2,37 @@
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fleet.group import configuration
 
-from servicegroup import schema
+from servicegroup import ServiceGroup, schema
 from servicegroup.db import migrate, tables
+from servicegroup.exceptions import DatabaseNotReady
 
+#: A member that left, as the first version kept it.
+_LEFT = {
+    "uuid": "0b6d2f6e-8a49-4c55-9a3e-3f1f0f6f5a11",
+    "group_id": "g",
+    "member_id": "m",
+    "name": "kind",
+    "hostname": "host-1",
+    "process_id": 1,
+    "attributes": "{}",
+    "revision": 0,
+    "version": 1,
+    "incarnation": 7,
+    "started_at": 1,
+    "up_since": 1,
+    "left_at": 2,
+    "disabled": True,
+    "disabled_reason": "kept",
+    "forced_down": False,
+    "created_at": 1,
+}
 OURS = {"services", "instances", "removed", tables.VERSION_TABLE}
 
 
@@ -57,7 +79,8 @@ def test_names_and_kinds_are_the_same_as_made_directly(connection, kind, request
 def _described(connection, kind):
     if kind == "sqlite":
         rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql NOTNULL")
-        found = {name: sorted(sql.split()) for name, sql in rows}
+        # A column that was added later stands last: its place says nothing.
+        found = {name: sorted(one.strip(",()") for one in sql.split()) for name, sql in rows}
     elif kind == "mariadb":
         found = {}
         for name in sa.inspect(connection).get_table_names():
@@ -87,6 +110,42 @@ def _described(connection, kind):
     found.pop(tables.VERSION_TABLE, None)
     assert set(found) >= OURS - {tables.VERSION_TABLE}
     return found
+
+
+def test_members_of_the_first_version_are_taken_along(empty_url, monkeypatch):
+    conf = configuration(empty_url)
+    upgrade = command.upgrade
+    with monkeypatch.context() as first:
+        first.setattr(command, "upgrade", lambda config, _: upgrade(config, "0001"))
+        _, before = schema.upgrade(conf)
+    assert (before.version, before.is_current) == ("0001", False)
+    engine = sa.create_engine(empty_url)
+    with engine.begin() as connection:
+        connection.execute(sa.insert(tables.services).values(_LEFT))
+    engine.dispose()
+    with pytest.raises(DatabaseNotReady, match="is at version 0001, version 0002 is needed"):
+        ServiceGroup(conf).get_members("g")
+    _, after = schema.upgrade(conf)
+    assert after.is_current
+    with ServiceGroup(conf) as group:
+        [service] = group.services.list("g", left=True)
+        assert (service.member_id, service.disabled_reason) == ("m", "kept")
+        member = group.join("g", "m").member
+        assert member.incarnation == 8
+        assert member.flaps is None
+
+
+def test_the_default_database_upgrades_itself(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    conf = configuration(None)
+    upgrade = command.upgrade
+    with monkeypatch.context() as first:
+        first.setattr(command, "upgrade", lambda config, _: upgrade(config, "0001"))
+        _, before = schema.upgrade(conf)
+    assert (before.version, before.makes_itself) == ("0001", True)
+    with ServiceGroup(conf) as group:
+        assert group.join("g", "m").alive
+    assert schema.read(conf).is_current
 
 
 def test_upgrading_changes_nothing_where_nothing_is_missing(url, connection):

@@ -36,7 +36,6 @@ def upgrade() -> None:
         sa.Column("last_seen_at", sa.BigInteger),
         sa.Column("withdrawn", Words),
         sa.Column("withdrawn_at", sa.BigInteger),
-        sa.Column("flaps", Json),
         sa.Column("disabled", sa.Boolean, nullable=False),
         sa.Column("disabled_reason", Words),
         sa.Column("forced_down", sa.Boolean, nullable=False),
