@@ -94,14 +94,15 @@ def _spelling(conf: cfg.ConfigOpts) -> Iterator[Finding]:
 
 
 def _installed() -> str:
-    broken = []
-    for name in loading.installed():
+    broken, named = [], []
+    for name, others in loading.aliases().items():
+        named.append(f"{name} ({', '.join(others)})" if others else name)
         try:
             loading.load(name)
         except ConfigurationError:
             broken.append(name)
-    words = f"installed are {', '.join(loading.installed())}"
-    return f"{words}, without their library {', '.join(broken)}" if broken else words
+    words = f"installed are {', '.join(named)}"
+    return f"{words}; {', '.join(broken)} without their library" if broken else words
 
 
 def _tables(conf: cfg.ConfigOpts) -> Finding:

@@ -67,6 +67,18 @@ def installed() -> list[str]:
     return sorted({entry.name for entry in importlib.metadata.entry_points(group=NAMESPACE)})
 
 
+def aliases() -> dict[str, list[str]]:
+    """Return the installed drivers, sorted, each with the other names that stand for the same."""
+    by_value: dict[str, list[str]] = {}
+    for entry in importlib.metadata.entry_points(group=NAMESPACE):
+        by_value.setdefault(entry.value, []).append(entry.name)
+    found = {}
+    for value, names in by_value.items():
+        first, *others = sorted(set(names), key=lambda name: (f".{name}:" not in value, name))
+        found[first] = others
+    return dict(sorted(found.items()))
+
+
 def register_options(conf: cfg.ConfigOpts, driver: type[Driver]) -> None:
     """Register a driver's own options on *conf*."""
     if driver.options_group is not None:
@@ -78,7 +90,7 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     groups: dict[str, dict[str, cfg.Opt]] = {
         config.GROUP: {option.name: option for option in config.OPTIONS}
     }
-    for name in installed():
+    for name in aliases():
         try:
             driver = load(name)
         except DriverNotFound as error:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import queue
 import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -71,10 +73,11 @@ class Demo(Command):
         return YES
 
     def _goodbye(self) -> None:
+        program = "servicegroup" if shutil.which("servicegroup") else os.path.relpath(sys.argv[0])
         bold = [
-            "servicegroup run --group demo --member me -- sleep 60 &",
-            "servicegroup service list --long",
-            "servicegroup watch demo",
+            f"{program} run --group demo --member me -- sleep 60 &",
+            f"{program} service list --long",
+            f"{program} watch demo",
         ]
         self.say("")
         self.say("All daemons were stopped and their directory is gone. Try next, for yourself:")

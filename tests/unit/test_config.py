@@ -102,6 +102,12 @@ def test_a_driver_whose_library_is_missing_names_the_extra(monkeypatch):
     assert "pip install 'servicegroup[zookeeper]'" in str(error)
 
 
+def test_a_driver_of_several_names_is_one():
+    assert loading.aliases()["zookeeper"] == ["zk"]
+    assert loading.aliases()["memcache"] == ["mc", "memcached"]
+    assert set(loading.aliases()).issubset(loading.installed())
+
+
 def test_the_sample_holds_every_option_with_its_help():
     groups = dict(loading.list_opts())
     assert {"servicegroup", "servicegroup_database"} <= groups.keys()
