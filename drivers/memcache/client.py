@@ -18,6 +18,8 @@ from pymemcache.exceptions import (
     MemcacheUnknownError,
 )
 
+from .classic import KNOWN, PROBE, Classic
+
 T = TypeVar("T")
 
 #: What ends each request, and its answer: the meta command that does nothing.
@@ -35,6 +37,9 @@ class MetaClient(Client):  # type: ignore[misc]
 
     #: Whether a request was answered on the connection that is open.
     answered = False
+    #: What carries out requests where the server at the other end knows no meta commands.
+    classic: Classic | None = None
+    _request = b""
 
     def send(self, request: bytes, deadline: float) -> None:
         """Send commands with ``CLOSE`` after them, before *deadline* of the monotonic clock."""
@@ -44,8 +49,12 @@ class MetaClient(Client):  # type: ignore[misc]
                 # Connecting and the TLS handshake have this time each.
                 self.connect_timeout = _left(deadline) / (2 if self.tls_context else 1)
                 self._connect()
+                self._probe(deadline)
             assert self.sock is not None
-            self.sock.sendall(request)
+            if self.classic is None:
+                self.sock.sendall(request)
+            else:
+                self._request = request
         except BaseException:
             self.close()
             raise
@@ -56,7 +65,15 @@ class MetaClient(Client):  # type: ignore[misc]
         assert sock is not None
         assert self.timeout is not None
         try:
+            if self.classic is not None:
+                data = self.classic.reply(self._request, deadline)
             while True:
+                if data.endswith(CLOSED):
+                    result = read(data)
+                    if result is not None:
+                        break
+                if len(data) > _LARGEST or self.classic is not None:
+                    raise MemcacheUnknownError("an endless reply")
                 left = _left(deadline)
                 if left < self.timeout - _SLACK:
                     sock.settimeout(left)
@@ -65,16 +82,6 @@ class MetaClient(Client):  # type: ignore[misc]
                 if not part:
                     raise MemcacheUnexpectedCloseError("the server closed the connection")
                 data = data + part if data else part
-                if data.endswith(CLOSED):
-                    result = read(data)
-                    if result is not None:
-                        break
-                elif data.startswith(b"ERROR\r\n"):
-                    raise MemcacheUnknownCommandError(
-                        "it has no meta commands: memcached 1.6 or newer is needed"
-                    )
-                if len(data) > _LARGEST:
-                    raise MemcacheUnknownError("an endless reply")
             if shortened:
                 sock.settimeout(self.timeout)
         except (ValueError, IndexError) as error:
@@ -85,6 +92,21 @@ class MetaClient(Client):  # type: ignore[misc]
             raise
         self.answered = True
         return result
+
+    def _probe(self, deadline: float) -> None:
+        """Ask a new connection whether there are meta commands at its other end."""
+        self.classic = None
+        assert self.sock is not None
+        self.sock.settimeout(_left(deadline))
+        try:
+            if (said := self.raw_command(PROBE)) not in KNOWN:
+                raise MemcacheUnknownError(f"it is no memcached: it said {said[:32]!r}")
+        except MemcacheUnknownCommandError:  # which closes the connection
+            self.connect_timeout = _left(deadline)
+            self._connect()
+            self.classic = Classic(self)
+        else:
+            self.sock.settimeout(self.timeout)
 
 
 class Pool(PooledClient):  # type: ignore[misc]

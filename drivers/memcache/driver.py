@@ -24,7 +24,7 @@ from .sight import Sight
 
 
 class MemcacheDriver(driver.Driver):
-    """One or more memcached servers, 1.6 or later."""
+    """One or more memcached servers through pymemcache, at ``[servicegroup_memcache] servers``."""
 
     capabilities = driver.Capability.REMEMBERS
     resolution: ClassVar[float] = RESOLUTION

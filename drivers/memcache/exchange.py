@@ -83,8 +83,8 @@ class _Exchange(Generic[T]):
 
     @property
     def fileno(self) -> int | None:
-        """The socket on which the reply will come; ``None`` if the request was not sent."""
-        if self._error is not None or self._client.sock is None:
+        """The socket on which the reply will come; ``None`` if nothing was sent."""
+        if self._error is not None or self._client.sock is None or self._client.classic:
             return None
         number: int = self._client.sock.fileno()
         return number

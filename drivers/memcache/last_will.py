@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pymemcache.client.base import Client
-from pymemcache.exceptions import MemcacheError
+from pymemcache.exceptions import MemcacheError, MemcacheUnknownCommandError
+
+from .classic import PROBE, kept_for, packed
 
 
 def prepared(
@@ -44,9 +46,8 @@ def prepared(
         for address in addresses:
             try:
                 with contextlib.closing(Client(address, **options)) as client:
-                    if client.get(key) != value.encode():  # since when it is over stays as it is
-                        client.set(key, value, expire=ttl, flags=flags)
-                        client.delete(run)
+                    _end(client, key, value.encode(), flags, ttl)
+                    client.delete(run)
                 told += 1
             except (OSError, MemcacheError) as error:
                 failure = error
@@ -54,6 +55,19 @@ def prepared(
             raise failure
 
     return carry_out
+
+
+def _end(client: Client, key: str, value: bytes, flags: int, ttl: int) -> None:
+    """Say so once: since when it is over stays as it is."""
+    try:
+        client.raw_command(PROBE)
+    except MemcacheUnknownCommandError:
+        if not (client.get(key) or b"").endswith(b" " + value):
+            value = packed(value, ttl, client.stats()[b"time"])
+            client.set(key, value, expire=kept_for(ttl), flags=flags)
+    else:
+        if client.get(key) != value:
+            client.set(key, value, expire=ttl, flags=flags)
 
 
 def tls_context(**files: Any) -> ssl.SSLContext:

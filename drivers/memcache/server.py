@@ -13,6 +13,7 @@ from typing import Any
 
 from pymemcache.exceptions import MemcacheError
 
+from .classic import Flagged
 from .client import MetaClient, Pool
 from .options import Address, Options
 
@@ -38,6 +39,7 @@ class Server:
             "no_delay": True,
             "default_noreply": False,
             "tls_context": options.tls,
+            "serde": Flagged(),
         }
         self.open()
         _servers.add(self)

@@ -5,13 +5,17 @@ from contextlib import ExitStack
 
 import pytest
 from servers.fixtures import requirements
+from servers.hole import Hole
 from servers.memcached import Memcached
 
+from servicegroup.drivers.memcache.classic import Classic
 from servicegroup.drivers.memcache.servers import Servers
 from servicegroup.testing import DriverConformance, Store
 from servicegroup.testing.scene import join
 
 _names = itertools.count()
+#: How requests begin that older servers do not know.
+META = (b"mn", b"mg ", b"ms ", b"md ")
 
 
 class Clock:
@@ -129,3 +133,29 @@ class TestFindings:
         assert found[f"memcached {memcached.address}"].well
         assert not found[f"memcached {away.address}"].well
         assert found[f"memcached {away.address}"].result.startswith("does not answer: ")
+
+
+class TestClassic(DriverConformance):
+    """A server that has no meta commands."""
+
+    walks = 8
+    steps = 20
+
+    @pytest.fixture
+    def store(self, memcached, monkeypatch):
+        now, passed = Classic.now, []
+        monkeypatch.setattr(Classic, "now", lambda classic: now(classic) + round(sum(passed)))
+        memcached.flush()
+        with Hole((memcached.host, memcached.port), lacks=META) as old:
+            namespace = f"test-{next(_names)}"
+            values = {"servers": [old.address], "namespace": namespace}
+            options = {"servicegroup_memcache": values}
+            # As above, in the form in which values that never end are kept here.
+            memcached.ask(f"set {namespace}:z: 0 0 2\r\n0 \r\n".encode())
+
+            def age(seconds):
+                passed.append(seconds)
+                Clock.ahead += seconds
+
+            with Store("memcache", options, age=age, lose=memcached.flush) as store:
+                yield store

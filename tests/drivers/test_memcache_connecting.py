@@ -1,6 +1,5 @@
 """How the memcache driver reaches a memcached, and what it says when it cannot."""
 
-import socket
 import threading
 import uuid
 
@@ -80,12 +79,9 @@ def test_whoever_has_another_secret_sees_nobody(memcached, caplog):
         assert seen(without.driver()) == {}
 
 
-def test_a_server_without_meta_commands_is_refused_by_name():
-    with (
-        Old() as old,
-        make_store(old.address) as store,
-    ):
-        assert "memcached 1.6 or newer is needed" in failure(store)
+def test_what_is_no_memcached(postgresql):
+    with make_store(postgresql.address) as store:
+        assert postgresql.address in failure(store)
 
 
 def test_a_server_that_drips_does_not_hold_a_call(memcached):
@@ -160,31 +156,3 @@ def test_options_that_cannot_work_are_named(options, words):
     store = Store("memcache", {"servicegroup_memcache": options})
     with pytest.raises(ValueError, match=words):
         store.kind(Context(store.conf, store.settings, str(uuid.uuid4())))
-
-
-class Old:
-    """A server that answers as one that knows none of our commands."""
-
-    def __init__(self):
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            with client:
-                while data := client.recv(65536):
-                    client.sendall(b"ERROR\r\n" * data.count(b"\r\n"))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(5)

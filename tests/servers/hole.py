@@ -13,9 +13,16 @@ class Hole:
     """Passes bytes on; as a context manager started and closed.
 
     :param marker: what *count* counts in the bytes that clients send
+    :param lacks: requests that begin so are answered as by a memcached that does not know them
     """
 
-    def __init__(self, address: tuple[str, int], marker: bytes = b"\r\n") -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        marker: bytes = b"\r\n",
+        lacks: tuple[bytes, ...] = (),
+    ) -> None:
+        self._lacks = lacks
         self._marker = marker
         #: How often clients sent the marker.
         self.count = 0
@@ -82,6 +89,9 @@ class Hole:
                     with self._lock:
                         self.count += (rest + data).count(self._marker)
                     rest = data[1 - len(self._marker) :]
+                if asks and self._lacks and data.startswith(self._lacks):
+                    one.sendall(b"ERROR\r\n")
+                    continue
                 time.sleep(self.delay)
                 drips = 0.0 if asks else self.drips
                 for part in (data[at : at + 1] for at in range(len(data))) if drips else (data,):
