@@ -26,6 +26,8 @@ T = TypeVar("T")
 CLOSE = b"mn\r\n"
 CLOSED = b"MN\r\n"
 _RECEIVE = 256 * 1024
+#: What has to be waited for until a connection can be used: to connect, TLS, what it knows.
+STEPS = 3
 #: A reply that grows beyond this is not one to anything that we ask for.
 _LARGEST = 64 * 1024 * 1024
 #: Seconds that are not worth another system call to shorten a wait by.
@@ -45,11 +47,8 @@ class MetaClient(Client):  # type: ignore[misc]
         """Send commands with ``CLOSE`` after them, before *deadline* of the monotonic clock."""
         try:
             if self.sock is None:
-                self.answered = False
-                # Connecting and the TLS handshake have this time each.
-                self.connect_timeout = _left(deadline) / (2 if self.tls_context else 1)
+                self.connect_timeout = _left(deadline) / STEPS
                 self._connect()
-                self._probe(deadline)
             assert self.sock is not None
             if self.classic is None:
                 self.sock.sendall(request)
@@ -93,20 +92,21 @@ class MetaClient(Client):  # type: ignore[misc]
         self.answered = True
         return result
 
-    def _probe(self, deadline: float) -> None:
-        """Ask a new connection whether there are meta commands at its other end."""
-        self.classic = None
+    def _connect(self) -> None:
+        """Connect, and find out whether there are meta commands at the other end."""
+        self.answered, self.classic = False, None
+        super()._connect()
         assert self.sock is not None
-        self.sock.settimeout(_left(deadline))
+        self.sock.settimeout(self.connect_timeout)
         try:
             if (said := self.raw_command(PROBE)) not in KNOWN:
+                self.close()
                 raise MemcacheUnknownError(f"it is no memcached: it said {said[:32]!r}")
         except MemcacheUnknownCommandError:  # which closes the connection
-            self.connect_timeout = _left(deadline)
-            self._connect()
+            super()._connect()
             self.classic = Classic(self)
-        else:
-            self.sock.settimeout(self.timeout)
+        assert self.sock is not None
+        self.sock.settimeout(self.timeout)
 
 
 class Pool(PooledClient):  # type: ignore[misc]

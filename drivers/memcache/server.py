@@ -14,7 +14,7 @@ from typing import Any
 from pymemcache.exceptions import MemcacheError
 
 from .classic import Flagged
-from .client import MetaClient, Pool
+from .client import STEPS, MetaClient, Pool
 from .options import Address, Options
 
 LOG = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Server:
         """Ask how it is; nothing where it does not answer."""
         client = self.lease()
         try:
-            client.connect_timeout = self.timeout
+            client.connect_timeout = self.timeout / STEPS
             told: dict[bytes, Any] = client.stats(*about)
         except CLIENT_ERRORS as error:
             self.drop(client, error)

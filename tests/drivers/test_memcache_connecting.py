@@ -79,6 +79,18 @@ def test_whoever_has_another_secret_sees_nobody(memcached, caplog):
         assert seen(without.driver()) == {}
 
 
+def test_a_server_without_meta_commands_is_known_before_anything_is_asked(memcached):
+    with (
+        Hole((memcached.host, memcached.port), lacks=(b"mg ", b"ms ", b"mn")) as old,
+        make_store(old.address) as store,
+    ):
+        driver = store.driver()
+        assert all(one.check for one in driver.findings())
+        held = join(driver)
+        assert driver.heartbeat(held.instance_id, [held]) == []
+        assert states(store, store.driver()) == {"m": State.UP}
+
+
 def test_what_is_no_memcached(postgresql):
     with make_store(postgresql.address) as store:
         assert postgresql.address in failure(store)
