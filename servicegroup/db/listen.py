@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection
+from typing import Any
 
 import psycopg
 
+from servicegroup.clock import boottime
 from servicegroup.db import payload
 from servicegroup.db.engine import Database
+from servicegroup.db.patience import connector
 
 LOG = logging.getLogger(__name__)
 
@@ -18,6 +21,9 @@ Changed = Callable[[Collection[str] | None], None]
 #: Seconds between two looks at whether to stop, and before another try to connect.
 _STEP = 0.5
 _RETRY = 1.0
+#: Time-outs of a request after which the connection has to prove that it is still one: who only
+#: listens does not notice that the server, or what lies between, gave it up.
+_PROOF = 4
 
 
 class Listener:
@@ -67,9 +73,7 @@ class Listener:
                         LOG.info("PostgreSQL reports changes again")
                         connected = True
                     self._tell(None, None)  # whatever was missed
-                    while not stopped.is_set():
-                        for notice in connection.notifies(timeout=_STEP):
-                            self._tell(*payload.unpacked(notice.payload))
+                    self._hear(connection, stopped)
             except psycopg.Error as error:
                 if connected:
                     LOG.warning("PostgreSQL does not report changes, polling: %s", error)
@@ -77,13 +81,28 @@ class Listener:
                 self._tell(None, None)
                 stopped.wait(_RETRY)
 
-    def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
+    def _hear(self, connection: psycopg.Connection[Any], stopped: threading.Event) -> None:
+        """Hand on what is told until *stopped*.
+
+        :raises psycopg.Error: the connection is none any more
+        """
+        patience = _PROOF * self._database.dialect.timeout
+        proved_at = boottime()
+        while not stopped.is_set():
+            for notice in connection.notifies(timeout=_STEP):
+                self._tell(*payload.unpacked(notice.payload))
+            if boottime() > proved_at + patience:
+                connection.execute(f"LISTEN {payload.CHANNEL}")  # again, which changes nothing
+                proved_at = boottime()
+
+    def _connect(self) -> psycopg.Connection[Any]:
         # Arguments as SQLAlchemy would pass them, so that every form of the URL means the same.
         engine_url = self._database.url
         positional, named = engine_url.get_dialect()().create_connect_args(engine_url)
         arguments = {**named, **self._database.dialect.connect_args(beats=False)}
         arguments["application_name"] = "servicegroup-listen"
-        return psycopg.Connection.connect(*positional, **arguments, autocommit=True)
+        connect = connector(self._database.dialect.timeout)
+        return connect(*positional, **arguments, autocommit=True)
 
     def _tell(self, group_id: str | None, ids: Collection[str] | None) -> None:
         with self._lock:
