@@ -30,6 +30,14 @@ SHOWN_BY = {
         Schedule("postgresql", (Step(0.0, "refuse", "o0", {"seconds": 2.2}),)),
         "order",
     ),
+    "open pipe": (
+        Schedule(
+            "sqlite",
+            (Step(0.0, "fork", "p0", {"seconds": 10.0}), Step(2.0, "kill", "p0", {"again": None})),
+            guardian=True,
+        ),
+        "completeness",
+    ),
 }
 
 
@@ -70,6 +78,7 @@ def test_no_schedule_of_faults_breaks_a_promise(kind, store, troupe, tmp_path):
         ("wall clock", "sqlite"),
         ("no witness", "sqlite"),
         ("no assertion", "sqlite"),
+        ("open pipe", "sqlite"),
         pytest.param("doubled event", "postgresql", marks=pytest.mark.server("postgresql")),
     ],
 )

@@ -88,11 +88,12 @@ class ZooKeeper(Server):
 
     def ready(self) -> bool:
         # "ruok" is answered before there is a quorum.
-        return "Mode:" in self.ask("srvr")
+        # Who connects while it starts may never be answered.
+        return "Mode:" in self.ask("srvr", timeout=0.5)
 
-    def ask(self, word: str) -> str:
+    def ask(self, word: str, timeout: float = 5.0) -> str:
         """Send one of the four-letter words, such as ``cons`` or ``wchs``."""
-        with socket.create_connection((self.host, self.port), timeout=5) as connection:
+        with socket.create_connection((self.host, self.port), timeout=timeout) as connection:
             connection.sendall(word.encode())
             answer = b""
             while part := connection.recv(65536):

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from faults.laboratory import defects
 from faults.laboratory.asking import Asking
@@ -40,6 +40,7 @@ class Orders:
         self._joined: dict[str, Membership] = {}
         self._asking: Asking | None = None
         self._pulse: Pulse | None = None
+        self._children: set[int] = set()
 
     def open(
         self, who: str, journal: str, options: dict[str, dict[str, Any]], defect: str | None
@@ -61,7 +62,9 @@ class Orders:
         if self._pulse is not None:
             self._pulse.close()
         self._journal.close()
+        children = self._children
         self.__init__()  # type: ignore[misc]
+        self._children = children
 
     # -- members ------------------------------------------------------------------------------
 
@@ -69,6 +72,9 @@ class Orders:
         """Join, and wait until the store has it."""
         begin = time.monotonic()
         self._journal.note("joins", member=member_id)
+        earlier = self._joined.get(member_id)
+        if earlier is not None:  # taken away from it, which it may have to learn first
+            _until(lambda: earlier.ended)
         joined = self._group.join(
             GROUP, member_id, attributes=attributes, wait=False, on_lost=self._lost
         )
@@ -85,6 +91,15 @@ class Orders:
             incarnation=incarnation,
             attributes=attributes,
         )
+
+    def fork(self, seconds: float) -> None:
+        """Fork a child that lives for *seconds*, looks once, and ends without a word."""
+        self._reap()
+        pid = os.fork()
+        if pid == 0:
+            _live(self._group, seconds)
+        self._children.add(pid)
+        self._journal.note("fork", pid=pid, seconds=seconds)
 
     def leave(self, member_id: str) -> None:
         """Leave, and wait until the store has confirmed it."""
@@ -155,8 +170,23 @@ class Orders:
             known = False
         self._journal.note(what, begin=begin, member=member_id, known=known, **fields)
 
+    def _reap(self) -> None:
+        self._children -= {pid for pid in self._children if os.waitpid(pid, os.WNOHANG)[0]}
+
     def _lost(self, membership: Membership, reason: str) -> None:
         self._journal.note("lost", member=membership.member.member_id, reason=reason)
+
+
+def _live(group: ServiceGroup, seconds: float) -> NoReturn:
+    """Be a forked child: whatever the library left open stays open, what is ours does not."""
+    try:
+        for ours in (0, 1):  # else whoever holds the parent would wait for the child
+            os.close(ours)
+        with contextlib.suppress(DriverUnavailable):
+            group.states(GROUP)
+        time.sleep(seconds)
+    finally:
+        os._exit(0)
 
 
 def _answered(call: Callable[[], Any]) -> Any:

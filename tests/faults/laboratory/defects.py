@@ -1,9 +1,10 @@
 """Deliberate defects of the library, one for each promise: each must be caught."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from servicegroup import door, liveness, picture
+from servicegroup import child, door, liveness, picture
 from servicegroup.db import boot_clock
 from servicegroup.diff import diff
 from servicegroup.driver import Loss, Lost
@@ -49,11 +50,22 @@ def _doubled_event() -> None:
     picture.Picture.mark_contact = again  # type: ignore[method-assign]
 
 
+def _open_pipe() -> None:
+    """Forked children keep the guardian's channel, so that it does not see the parent's end."""
+
+    class Forgetful(set[Any]):
+        def update(self, *others: Iterable[Any]) -> None:
+            pass
+
+    child._open = Forgetful()
+
+
 DEFECTS: dict[str, Callable[[], None]] = {
     "wall clock": _wall_clock,
     "no witness": _no_witness,
     "no assertion": _no_assertion,
     "doubled event": _doubled_event,
+    "open pipe": _open_pipe,
 }
 
 

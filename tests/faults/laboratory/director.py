@@ -59,6 +59,8 @@ class Director:
             done = self._pause(step)
         elif step.fault == "kill":
             done = self._kill(step)
+        elif step.fault == "fork":
+            done = self._fleet.fork(step.target, **step.args)
         else:
             done = self._fleet.order(step.fault, step.target, **step.args)
         if not done:
@@ -143,7 +145,7 @@ def perform(schedule: Schedule, store: FaultyStore, troupe: Troupe, folder: Path
     journal = Journal(folder / "director.jsonl", "director")
     pulse = Pulse(journal)
     store.empty(folder)
-    journal.note("times", **store.times._asdict(), driver=store.driver)
+    journal.note("times", **store.times._asdict(), guardian=schedule.guardian)
     fleet = Fleet(schedule, store, troupe, folder, journal)
     try:
         fleet.assemble()

@@ -17,6 +17,7 @@ LEAST, MOST = 3, 9
 SHORT, LONG = (0.2, 0.4), (1.5, 2.0)
 PAUSES = LINK_FAULTS = (0.2, 0.6, 1.7)
 #: Seconds.
+FORKS = (3.0, 10.0)
 DELAYS = (0.02, 0.1, 0.3)
 AGAIN = (None, 0.2, 1.5)
 CLOCK_STEPS = (300.0, 2.0, 0.7, -0.4, -300.0)
@@ -33,7 +34,12 @@ def schedules(kind: str) -> st.SearchStrategy[Schedule]:
     steps = st.lists(st.one_of(*_steps(store)), min_size=LEAST, max_size=MOST)
     skews = st.dictionaries(anybody, st.sampled_from(SKEWS), max_size=1)
     return st.builds(
-        lambda steps, skews: Schedule(kind, tuple(sorted(steps, key=_time)), skews), steps, skews
+        lambda steps, skews, guardian: Schedule(
+            kind, tuple(sorted(steps, key=_time)), skews, guardian=guardian
+        ),
+        steps,
+        skews,
+        st.booleans(),
     )
 
 
@@ -55,6 +61,7 @@ def _steps(store: type[FaultyStore]) -> list[st.SearchStrategy[Step]]:
         _step("kill", processes, again=AGAIN),
         _step("kill", processes, again=AGAIN),
         _step("join", members, by=tuple(sorted(PROCESSES)), attributes=({}, {"x": "é"})),
+        _step("fork", processes, seconds=FORKS),
         _step("leave", members),
         _step("remove", members),
         _step("update", members, attributes=({"y": 1}, {"y": [2, None]})),

@@ -36,6 +36,7 @@ class Fleet:
         self._doubtful: set[str] = set()
         self._recorded: set[str] = set()
         self._removed: set[str] = set()
+        self._forgotten_at = float("-inf")
         self._orders: dict[str, set[str]] = {}  # {process: members of orders not carried out}
         self.links: dict[str, Link] = {}
 
@@ -95,6 +96,15 @@ class Fleet:
         self._believe(what, target, by)
         return True
 
+    def fork(self, name: str, seconds: float) -> bool:
+        """Let a process fork; False if it has something else to do."""
+        actor = self._actors.get(name)
+        if actor is None or actor.busy:
+            return False
+        self._orders[name] = set()
+        actor.begin("fork", seconds)
+        return True
+
     def kill(self, name: str) -> None:
         """End a process by signal 9."""
         actor = self._actors.pop(name)
@@ -102,6 +112,10 @@ class Fleet:
             for member in self._orders.get(name, ()):
                 self._doubt(member, 60.0)
         began = time.monotonic()
+        if began < self._forgotten_at + self._store.times.recovered:  # it may not be there again
+            for member, holder in self._holder.items():
+                if holder == name:
+                    self._doubt(member)
         actor.kill()
         self._journal.note("killed", begin=began, actor=self.life(name))
         actor.close()
@@ -125,6 +139,7 @@ class Fleet:
         for member in MEMBERS:
             if member in self._dead or member in self._removed:
                 self._doubt(member)
+        self._forgotten_at = time.monotonic()
         self._forced.clear()
         self._recorded.clear()
         self._recorded |= self._holder.keys() - self._dead

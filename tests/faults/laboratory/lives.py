@@ -29,6 +29,7 @@ class Life:
         self.paused: list[Span] = []
         self.cut: list[Span] = []  # faults of its own link
         self.slow: list[Span] = []  # calls that took long
+        self.opened = FOREVER
         self.ended = FOREVER
 
     def heard(self, moment: float) -> float:
@@ -78,7 +79,7 @@ def lives(entries: Iterable[Entry], away: list[Span]) -> dict[str, Life]:
         took = span(entry)
         what = entry["what"]
         if what == "open":
-            life.instance = entry["instance"]
+            life.instance, life.opened = entry["instance"], entry["at"]
         elif what == "beat" and entry["instance"] == life.instance:
             _beat(life, entry, took, away)
         elif what == "stall":

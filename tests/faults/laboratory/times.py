@@ -82,6 +82,11 @@ class Times(NamedTuple):
         return max(self.down + self.rounding, self.ends_after or 0.0) + self.looked + ROOM
 
     @property
+    def told(self) -> float:
+        """Within this time after a death everybody says so whom a guardian could tell."""
+        return self.looked + ROOM / 2
+
+    @property
     def view(self) -> float:
         """How old the view of a watch may be while it counts as fresh."""
         return max(min(3 * self.poll, self.poll + self.interval), self.interval) + ROOM

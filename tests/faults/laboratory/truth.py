@@ -11,6 +11,8 @@ from faults.laboratory.times import ROOM, Times
 UP, DOWN, UNKNOWN, GONE = "up", "down", "unknown", "gone"
 #: Store faults that take it away; the others are a step of its clock and the loss of data.
 AWAY = ("outage",)
+#: Seconds after the start of a process for which its guardian may still be starting.
+GUARDIAN_READY = 3.0
 
 
 class Phase(NamedTuple):
@@ -39,6 +41,7 @@ class Truth:
     def __init__(self, entries: Sequence[Entry]) -> None:
         head = next(entry for entry in entries if entry["what"] == "times")
         self.times = Times(*(head[name] for name in Times._fields))
+        self.guarded: bool = head.get("guardian", False)
         on_store = [e for e in entries if e["what"] == "fault" and e["target"] == "store"]
         self.away = [(e["begin"], e["at"]) for e in on_store if e["fault"] in AWAY]
         self.steps = [(e["at"], e["by"]) for e in on_store if e["fault"] == "clock"]
@@ -124,6 +127,8 @@ class Truth:
         called down stays so until it is heard, for which it has the time that is promised.
         """
         impeded = life.impeded(self.times)
+        if self.times.ends_after is not None:  # such a store lets everybody begin anew
+            heard = max([heard, *(end for _, end in self.away if end <= moment)])
         first = first_outside(heard + self.times.silence, self.away)
         silent = (heard, min(first, moment))
         if silent[1] - silent[0] - measure(silent, impeded) > self.times.silence:
@@ -145,12 +150,22 @@ class Truth:
     def _not_yet(self, phase: Phase, window: Span) -> set[str]:
         """Whether its death need not be known yet; a store that ends lives waits anew."""
         died = phase.done
+        if self.guarded and self._told_by_guardian(phase):
+            return {UP} if window[0] < died + self.times.told else set()
         died += sum(-by for at, by in self.steps if by < 0 and at > phase.begin - self.times.down)
         if self.times.ends_after is not None:
             died = max(
                 [died, *(end for begin, end in self.away if begin < died + 60 and end > died)]
             )
         return {UP} if window[0] < died + self.times.noticed else set()
+
+    def _told_by_guardian(self, phase: Phase) -> bool:
+        """Whether nothing kept the guardian from telling; it goes the same way as the process."""
+        life = self.lives[phase.who]
+        around = (phase.begin - self.times.recovered, phase.done + self.times.told)
+        if phase.begin < life.opened + GUARDIAN_READY:
+            return False
+        return not overlap(around, [*self._troubled, *life.cut, *life.paused])
 
     # -- around it ----------------------------------------------------------------------------
 
