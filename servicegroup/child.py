@@ -113,9 +113,10 @@ def directory() -> str:
 
 
 #: Both ends of every channel in use, to be closed in forked children. A fork waits for this lock:
-#: it must not come between the making of a channel and its entry here.
+#: it must not come between the making of a channel and its entry here. (One thread may take it
+#: twice: a signal's handler may fork whatever it interrupts.)
 _open: set[_socket.socket] = set()
-_forking = threading.Lock()
+_forking = threading.RLock()
 
 
 def _channel() -> tuple[_socket.socket, _socket.socket]:
@@ -133,7 +134,7 @@ def _close(end: _socket.socket) -> None:
 
 def _after_fork_in_child() -> None:
     global _forking  # noqa: PLW0603 - a lock that was held in the parent is of no use here
-    _forking = threading.Lock()
+    _forking = threading.RLock()
     for one in _open:
         one.close()
     _open.clear()
@@ -155,7 +156,8 @@ def _blocked(held: Collection[signal.Signals]) -> contextlib.AbstractContextMana
 
 
 def _environment() -> dict[str, str]:
-    path = [os.path.join(directory(), one) for one in sys.path]  # noqa: PTH118 - "" stands for it
+    here = directory()
+    path = [os.path.join(here, one) for one in sys.path]  # noqa: PTH118 - "" stands for it
     needed = {name: os.environ[name] for name in _NEEDED if name in os.environ}
     return {"PYTHONPATH": os.pathsep.join(path), **needed}
 

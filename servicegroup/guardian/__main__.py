@@ -39,7 +39,7 @@ def main() -> None:
         with _inside(task.directory):
             wills = [will.prepared() for will in task.wills]
     except Exception as error:  # noqa: BLE001 - told to the daemon, which logs it
-        _say(FAILED + f"{type(error).__name__}: {error}".encode())
+        _say(FAILED + f"{type(error).__name__}: {error}".encode(errors="replace"))
         return
     _say(READY)
     if not _left(rest):

@@ -50,10 +50,12 @@ class Guardian:
             if self._over or self._child or self._thread or now < self._again_at:
                 return
             self._again_at = now + self._limit
-            self._thread = threading.Thread(
-                target=self._begin, name="servicegroup-guardian", daemon=True
-            )
-            self._thread.start()
+            thread = threading.Thread(target=self._begin, name="servicegroup-guardian", daemon=True)
+            try:
+                thread.start()
+                self._thread = thread
+            except RuntimeError as error:  # there may be no more of them
+                self._complain(str(error))
 
     def wait(self) -> None:
         """Wait, for a short time at most, until it knows what to do when this process dies."""
@@ -82,7 +84,7 @@ class Guardian:
                 return
             self._child, was_ready, self._ready = None, self._ready, False
         if words.startswith(FAILED):
-            self._complain(words.removeprefix(FAILED).decode())
+            self._complain(words.removeprefix(FAILED).decode(errors="replace"))
         elif not was_ready:
             self._complain("it was started and ended at once")
         else:

@@ -1,6 +1,7 @@
 """A guardian that cannot be: a daemon joins all the same, and says once why it has none."""
 
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,20 @@ def test_it_works_where_its_daemon_does_and_with_what_that_has(tmp_path, monkeyp
     guardian.dismiss(clean=False)
     said = tmp_path / "said"
     eventually(lambda: said.exists() and said.read_text() == f"somebody {tmp_path}", 30)
+
+
+def test_where_no_thread_can_be_started_a_join_does_not_fail(guarded, warnings):
+    start = threading.Thread.start
+
+    def refused(thread):
+        if thread.name == "servicegroup-guardian":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    group = guarded()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        group.join("g", "m")
+    assert group.is_up("g", "m")
+    [said] = warnings()
+    assert "can't start new thread" in said

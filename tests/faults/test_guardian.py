@@ -83,12 +83,12 @@ def at_rest(eventually):
 
     def at_rest(daemon):
         def resting():
-            for one in guardians(daemon.pid):
-                if one.status() == psutil.STATUS_SLEEPING and _waits(one):
-                    return one
-            return None
+            before = guardians(daemon.pid)  # one that is being started may still be its own parent
+            ready = daemon.tell("guarded")
+            return before if ready and before == guardians(daemon.pid) else None
 
-        return eventually(resting)
+        [guardian] = eventually(resting)
+        return guardian
 
     return at_rest
 
@@ -99,10 +99,6 @@ def joined(url, guarded, at_rest):
     process = guarded(url)
     process.join("g", "m")
     return process, at_rest(process)
-
-
-def _waits(process):
-    return "unix" in Path(f"/proc/{process.pid}/wchan").read_text()
 
 
 def down(observer, member_id, group_id="g"):

@@ -81,6 +81,11 @@ class Orders:
         """Give the verdict on one member in words."""
         return self._group.liveness(group_id, member_id).reason
 
+    def guarded(self) -> bool:
+        """Tell whether our guardian said that it is ready; we hear it at the next beat."""
+        guardian = self._group._process.heart._guardian
+        return guardian is not None and guardian._ready
+
     def close(self) -> None:
         """Leave all groups, as a daemon does that ends in good order, and live on."""
         self._group.close()
