@@ -83,7 +83,8 @@ class Orders:
 
     def guarded(self) -> bool:
         """Tell whether our guardian said that it is ready; we hear it at the next beat."""
-        guardian = self._group._process.heart._guardian
+        process = self._group._process
+        guardian = None if process is None else process.heart._guardian
         return guardian is not None and guardian._ready
 
     def close(self) -> None:
