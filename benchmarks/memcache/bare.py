@@ -10,12 +10,12 @@ from pymemcache.client.base import Client
 
 from benchmarks import rivals
 from benchmarks.places import member, member_id
-from servicegroup.drivers.memcache.codec import Codec, Place
+from servicegroup.drivers.memcache.codec import ROW_HEAD, Codec, Place
 from servicegroup.drivers.memcache.index import SHARDS
 from servicegroup.model import Member
 
-#: Where an instance is named in the list that is a member's value, after version and "left".
-_INSTANCE = 2 + Member._fields.index("instance_id")
+#: Where an instance is named in the list that is a member's value.
+_INSTANCE = ROW_HEAD + Member._fields.index("instance_id")
 #: What the bare client keeps its own list of names in, out of everybody's sight.
 _NAMES = "bare:names"
 _TTL = 86400

@@ -35,6 +35,8 @@ _TAG_LETTERS = 43
 _UUID = re.compile("[0-9a-f-]{36}")
 _ANY = ("utf-8", "surrogatepass")
 
+#: Where a member begins in its row: after version, whether it left, and when.
+ROW_HEAD = 3
 _STRANGE = "it is no member of this version"
 _TEXT = (str, type(None))
 _TIME = (float, int, type(None))
@@ -139,7 +141,7 @@ class Codec:
     def encode(self, key: bytes, place: Place) -> bytes:
         """Return the value of a member's key."""
         row = [VERSION, int(place.left), place.at, *place.member]
-        row[3 + Member._fields.index("attributes")] = dict(place.member.attributes)
+        row[ROW_HEAD + Member._fields.index("attributes")] = dict(place.member.attributes)
         text = json.dumps(row, allow_nan=False, separators=(",", ":"))
         return self.seal(key, text.encode())
 
@@ -227,7 +229,7 @@ def _place(row: Any) -> Place | None:
     """Return a row as a place if it is one, whoever wrote it."""
     if type(row) is not list or tuple(map(type, row)) not in _SHAPES or row[0] != VERSION:
         return None
-    member = Member._make(row[3:])
+    member = Member._make(row[ROW_HEAD:])
     if member.flaps is not None:
         try:
             member = member._replace(flaps=remade(member.flaps))

@@ -32,7 +32,7 @@ class Reporter:
         self._members = members
         self._lock = threading.Lock()
         self._held: dict[tuple[str, str], int] = {}
-        self._quiet = Quiet(servers)
+        self._quiet = Quiet(servers, members)
 
     def join(self, members: Sequence[Member]) -> list[Member]:
         """See :meth:`servicegroup.driver.Driver.join`."""
@@ -80,13 +80,13 @@ class Reporter:
         batch = self._servers.batch()
         beat = self._pulse.begin(batch, instance_id)
         looks = self._index.begin(batch, wanted)
-        turn, glanced = self._quiet.turn(instance_id, members)
         glances: list[tuple[int, Answer]] = []
-        for member in glanced:
+        looking = self._servers.batch()
+        for member in self._quiet.turn(instance_id, members):
             key = self._members.key(member)
             mine = self._members.flags(member)
-            glances += [(mine, answer) for answer in batch.add_everywhere(key, flags(key))]
-        spoken = batch.run_whole()
+            glances += [(mine, answer) for answer in looking.add_everywhere(key, flags(key))]
+        spoken = looking.run_whole(batch)
         same = self._pulse.finish(beat, tried)
         well = all(
             answer.reply is None or (answer.reply.found and answer.reply.flags == mine)
@@ -95,7 +95,7 @@ class Reporter:
         if well and not self._pulse.suspect(instance_id):
             if self._index.finish(looks, wanted) and same and beat.complete:
                 least = {copy.server: self._pulse.least(beat, copy) for copy in beat.copies}
-                self._quiet.learn(instance_id, members, turn, spoken, least)
+                self._quiet.learn(instance_id, members, spoken, least)
             return []
         outcomes = self._members.change(members, lambda _member, _before: None)
         lost = []

@@ -43,11 +43,11 @@ class Answer:
 
 
 class Spoken(NamedTuple):
-    """One request of so many commands, and its reply."""
+    """One request of so many commands, and the lines of its reply."""
 
     request: bytes
     commands: int
-    reply: bytes
+    lines: Sequence[bytes]
 
 
 class Batch:
@@ -76,29 +76,29 @@ class Batch:
         self._take(self._servers.ask(self._commands, replies))
         return True
 
-    def run_whole(self) -> dict[int, Spoken]:
-        """Send each server one request, however long; returns what was said, word by word."""
+    def run_whole(self, without: Batch) -> dict[int, Spoken]:
+        """Send each server one request, *without* and then ours, however long.
 
-        def reader(count: int) -> Read[tuple[bytes, list[Reply]]]:
-            read = replies(count)
-
-            def both(data: bytes) -> tuple[bytes, list[Reply]] | None:
-                parsed = read(data)
-                return None if parsed is None else (data, parsed)
-
-            return both
-
-        requests = {
-            server: Request(b"".join(some) + CLOSE, reader(len(some)))
-            for server, some in self._commands.items()
-        }
+        :returns: what was said about *without*; our own replies must be lines, one a command
+        """
         counts = {server: len(some) for server, some in self._commands.items()}
-        found = self._servers.exchange(requests)
-        self._take({server: parsed for server, (_, parsed) in found.items()})
-        return {
-            server: Spoken(requests[server].commands, counts[server], data)
-            for server, (data, _) in found.items()
+        firsts = {server: b"".join(some) for server, some in without._commands.items()}
+        before = {server: len(some) for server, some in without._commands.items()}
+        for server, some in self._commands.items():
+            without._commands.setdefault(server, []).extend(some)
+            without._answers.setdefault(server, []).extend(self._answers[server])
+        requests = {
+            server: Request(b"".join(some) + CLOSE, _both(len(some)))
+            for server, some in without._commands.items()
         }
+        found = self._servers.exchange(requests)
+        without._take({server: parsed for server, (_, parsed) in found.items()})
+        self._commands, self._answers = {}, {}
+        spoken = {}
+        for server, (data, _) in found.items():
+            lines = data.split(b"\r\n")[: -2 - counts.get(server, 0)]
+            spoken[server] = Spoken(firsts.get(server, b""), before.get(server, 0), lines)
+        return spoken
 
     def _take(self, found: Mapping[int, Sequence[Reply]]) -> None:
         for server, some in found.items():
@@ -213,6 +213,17 @@ class Servers:
         """Close all connections."""
         for server in self._servers:
             server.close()
+
+
+def _both(count: int) -> Read[tuple[bytes, list[Reply]]]:
+    """Return what reads so many replies, and returns them together with the data."""
+    read = replies(count)
+
+    def both(data: bytes) -> tuple[bytes, list[Reply]] | None:
+        parsed = read(data)
+        return None if parsed is None else (data, parsed)
+
+    return both
 
 
 def _chunks(commands: Sequence[bytes]) -> list[Sequence[bytes]]:

@@ -55,7 +55,7 @@ def make_store(servers, **options):
 
 
 class TestMemcache(DriverConformance):
-    walks = 30
+    walks = 20
     steps = 25
 
     @pytest.fixture
@@ -68,7 +68,7 @@ class TestMemcache(DriverConformance):
 class TestSealed(DriverConformance):
     """Everything carries an HMAC."""
 
-    walks = 15
+    walks = 8
     steps = 20
 
     @pytest.fixture
@@ -89,7 +89,7 @@ def three(server_home):
 class TestThreeServers(DriverConformance):
     """Every key is on two of three servers."""
 
-    walks = 25
+    walks = 12
     steps = 20
 
     @pytest.fixture
