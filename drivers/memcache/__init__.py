@@ -4,9 +4,9 @@
 which servers. ``client`` is pymemcache's, ``server`` one memcached, ``exchange`` a request to
 several, ``servers`` all of them with ``placement``, which says what key lives where. ``commands``
 and ``replies`` are the protocol, ``classic`` the same on servers that have no meta commands,
-``codec`` what keys and values look like. On these stand ``index`` (who is in a group), ``members``
-and ``report`` (writing them), ``pulse`` and ``quiet`` (beats), ``reading``, ``beats``, ``glance``
-and ``sight`` (looking); ``limits`` is for the doctor.
+``codec`` and ``signs`` what keys and values look like. On these stand ``index`` and ``compaction``
+(who is in a group), ``members`` and ``report`` (writing them), ``pulse`` and ``quiet`` (beats),
+``reading``, ``places``, ``beats``, ``glance`` and ``sight`` (looking). ``limits`` is the doctor's.
 """
 
 from __future__ import annotations

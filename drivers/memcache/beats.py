@@ -11,10 +11,10 @@ from . import commands
 from .codec import Codec
 from .commands import LONGEST, LOOK
 from .glance import Glance
-from .pulse import ALIVE, ENDED, EPOCH, MARKED, STATE_BITS, STATE_MASK, Pulse
 from .reading import ABSENT, Reader
 from .replies import Reply
 from .servers import Servers
+from .signs import ALIVE, ENDED, EPOCH, MARKED, STATE_BITS, STATE_MASK, Signs
 
 #: Seconds by which an age may be more or less: the server counts whole ones.
 RESOLUTION = 1.0
@@ -39,10 +39,10 @@ class Sign(NamedTuple):
 class Beats:
     """Reads the signs of life of instances. Usable from any thread."""
 
-    def __init__(self, servers: Servers, codec: Codec, pulse: Pulse, settings: Settings) -> None:
+    def __init__(self, servers: Servers, codec: Codec, signs: Signs, settings: Settings) -> None:
         self._servers = servers
         self._codec = codec
-        self._pulse = pulse
+        self._signs = signs
         self._reader = Reader(servers, codec)
         self._limit = settings.service_down_time
         self._fresh = min(settings.steady_gap, self._limit)
@@ -54,12 +54,12 @@ class Beats:
         """
         asked = list(instance_ids)
         unique = list(dict.fromkeys(asked))
-        keys = self._pulse.keys(unique)
-        signs = self._signs(keys, 0)
+        keys = self._signs.keys(unique)
+        signs = self._read_signs(keys, 0)
         if not self._all_fresh(signs):
             second = [at for at, sign in enumerate(signs) if not self._is_fresh(sign)]
             if len(self._servers.everywhere) > 1:
-                others = self._signs([keys[at] for at in second], 1)
+                others = self._read_signs([keys[at] for at in second], 1)
                 for at, other in zip(second, others, strict=True):
                     signs[at] = _younger(signs[at], other)
             self._tell_ends(keys, signs)
@@ -74,7 +74,7 @@ class Beats:
         """Return what looks at a member and its sign of life at once; ``None`` if nothing may."""
         if self._codec.sealed:  # its value has to be seen
             return None
-        return Glance(self._servers, key, line, self._pulse.key(instance_id))
+        return Glance(self._servers, key, line, self._signs.key(instance_id))
 
     def sign(self, line: bytes) -> Sign | None:
         """Read what a server says of a sign of life; ``None`` if somebody else has to be asked."""
@@ -87,7 +87,7 @@ class Beats:
         slots = [
             batch.add(server, commands.value(slot))
             for server in servers
-            for slot in self._pulse.slots()
+            for slot in self._signs.slots()
         ]
         batch.run()
         batch = self._servers.batch()
@@ -96,8 +96,8 @@ class Beats:
             reply = answer.reply
             if reply is not None and reply.value is not None and len(reply.value) <= 255:
                 name, server = reply.value.decode("utf-8", "replace"), answer.server
-                run = batch.add(server, commands.flags(self._pulse.run_key(name)))
-                runs.append((run, batch.add(server, commands.look(self._pulse.mark_key(name)))))
+                run = batch.add(server, commands.flags(self._signs.run_key(name)))
+                runs.append((run, batch.add(server, commands.look(self._signs.mark_key(name)))))
         batch.run()
         return {run.server for run, mark in runs if self._is_long(run.reply, mark.reply)}
 
@@ -131,7 +131,7 @@ class Beats:
         batch.run()
         return young
 
-    def _signs(self, keys: Sequence[bytes], copy: int) -> list[Sign | None]:
+    def _read_signs(self, keys: Sequence[bytes], copy: int) -> list[Sign | None]:
         if self._codec.sealed:
             return self._sealed_signs(keys, copy)
         # Nearly all replies are one of a few lines, and an equal sign is the very same object.
@@ -164,7 +164,7 @@ class Beats:
                 signs.append(None)
             else:
                 state = reply.flags & STATE_MASK
-                there = reply.value is not None and self._pulse.genuine(key, state, reply.value)
+                there = reply.value is not None and self._signs.genuine(key, state, reply.value)
                 line = b"HD f%d t%d" % (reply.flags, reply.ttl) if there else ABSENT
                 signs.append(_sign(answer.server, line))
         return signs
@@ -187,7 +187,7 @@ class Beats:
         batch.run()
         for at, sign, answer in asked:
             if answer.reply is not None and answer.reply.value is not None:
-                reason = self._pulse.reason(keys[at], answer.reply.value)
+                reason = self._signs.reason(keys[at], answer.reply.value)
                 signs[at] = sign._replace(reason=reason)
 
     def _mark(self, keys: Sequence[bytes], signs: list[Sign | None]) -> None:
@@ -196,7 +196,7 @@ class Beats:
         for at, sign in enumerate(signs):
             if sign is not None and sign.state not in (ALIVE, ENDED, MARKED):
                 for server in sign.servers:
-                    batch.add(server, self._pulse.mark(keys[at]))
+                    batch.add(server, self._signs.mark(keys[at]))
                 signs[at] = sign._replace(state=MARKED, age=0.0)
         batch.run()
 

@@ -21,6 +21,7 @@ from .report import Reporter
 from .server import CLIENT_ERRORS
 from .servers import Servers
 from .sight import Sight
+from .signs import Signs
 
 
 class MemcacheDriver(driver.Driver):
@@ -38,10 +39,11 @@ class MemcacheDriver(driver.Driver):
         self._servers = Servers(chosen, settings.call_timeout)
         #: How values are made; its ``refusals`` counts those that were ignored.
         self.codec = Codec(chosen.namespace, chosen.secret)
-        pulse = Pulse(self._servers, self.codec, settings)
+        signs = Signs(self.codec)
+        pulse = Pulse(self._servers, self.codec, signs, settings)
         index = Index(self._servers, self.codec)
         members = Members(self._servers, self.codec)
-        beats = Beats(self._servers, self.codec, pulse, settings)
+        beats = Beats(self._servers, self.codec, signs, settings)
         self._reporter = Reporter(context.instance_id, self._servers, pulse, index, members)
         self._will = functools.partial(pulse.last_will, context.instance_id, chosen)
         self._sight = Sight(self._servers, self.codec, index, beats, settings.service_down_time)

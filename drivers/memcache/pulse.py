@@ -9,11 +9,9 @@ changed". Whose run is long shows itself in a *slot*, so that readers find a wit
 
 from __future__ import annotations
 
-import json
 import math
 import random
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -21,24 +19,14 @@ from servicegroup.config import Settings
 from servicegroup.will import LastWill
 
 from . import commands
-from .codec import Codec, as_mapping, random_name
+from .codec import Codec, random_name
 from .commands import LONGEST
 from .options import Options
 from .replies import Reply
 from .servers import Answer, Batch, Servers
-
-#: What is in the lowest bits of the client flags of a sign of life.
-ALIVE, ENDED, MARKED = 0, 1, 2
-#: In the bits above: when an instance came up, in seconds from here, the first of January 2020.
-STATE_BITS = 2
-STATE_MASK = (1 << STATE_BITS) - 1
-EPOCH = 1577836800
-#: Places on each server in which those with unbroken beats show themselves.
-SLOTS = 128
+from .signs import ALIVE, ENDED, EPOCH, MARKED, STATE_BITS, STATE_MASK, Signs
 
 _NOTHING: Mapping[int, Reply] = MappingProxyType({})
-_ALIVE = b"alive"
-_MARKED = b"lost"
 
 
 def run_ttl(settings: Settings) -> int:
@@ -76,9 +64,10 @@ class Beat(NamedTuple):
 class Pulse:
     """Beats for instances, and ends them. Usable from any thread."""
 
-    def __init__(self, servers: Servers, codec: Codec, settings: Settings) -> None:
+    def __init__(self, servers: Servers, codec: Codec, signs: Signs, settings: Settings) -> None:
         self._servers = servers
         self._codec = codec
+        self._signs = signs
         self._ttl = run_ttl(settings)
         self._timeout = settings.call_timeout
         limit = self._limit = math.ceil(settings.service_down_time)
@@ -95,7 +84,7 @@ class Pulse:
 
     def begin(self, batch: Batch, instance_id: str) -> Beat:
         """Put a beat into *batch*."""
-        key, run = self.key(instance_id), self.run_key(instance_id)
+        key, run = self._signs.key(instance_id), self._signs.run_key(instance_id)
         renew = commands.renew(key, LONGEST, value=self._codec.sealed)
         beat = Beat(instance_id, [])
         for server in self._servers.of(key):
@@ -104,8 +93,8 @@ class Pulse:
                     server,
                     batch.add(server, renew),
                     batch.add(server, commands.touch(run, self._ttl)),
-                    batch.add(server, commands.look(self.mark_key(instance_id))),
-                    batch.add(server, commands.value(self._generation_key(instance_id))),
+                    batch.add(server, commands.look(self._signs.mark_key(instance_id))),
+                    batch.add(server, commands.value(self._signs.generation_key(instance_id))),
                 )
             )
             self._show(batch, instance_id, server)
@@ -118,7 +107,7 @@ class Pulse:
         :returns: whether all was there and as the last time, so that nothing had to be made
         :raises ServersSilent: no server took it
         """
-        key, instance_id = self.key(beat.instance_id), beat.instance_id
+        key, instance_id = self._signs.key(beat.instance_id), beat.instance_id
         if all(copy.renewed.reply is None for copy in beat.copies):
             raise self._servers.silent(self._servers.of(key))
         batch = self._servers.batch()
@@ -130,7 +119,7 @@ class Pulse:
             if not renewed.reply.found or renewed.reply.flags & STATE_MASK == MARKED:
                 self._suspect.add(instance_id)
             if not self._is_alive(key, renewed) or renewed.reply.flags != flags:
-                alive = commands.write(key, self._alive(key), flags=flags, ttl=LONGEST)
+                alive = commands.write(key, self._signs.alive(key), flags=flags, ttl=LONGEST)
                 batch.add(server, alive)
             shown = self._stage(instance_id, server)
             if not self._goes_on(instance_id, server, run, mark):
@@ -180,12 +169,12 @@ class Pulse:
     def _begin_run(self, batch: Batch, instance_id: str, server: int) -> None:
         number = self._random.randrange(1, 2**32)
         self._mark(batch, instance_id, server, number, age=0)
-        run = self.run_key(instance_id)
+        run = self._signs.run_key(instance_id)
         batch.add(server, commands.write(run, b"", flags=number, ttl=self._ttl))
         self._runs[instance_id, server] = (number, 0)
 
     def _mark(self, batch: Batch, instance_id: str, server: int, number: int, *, age: int) -> None:
-        mark = self.mark_key(instance_id)
+        mark = self._signs.mark_key(instance_id)
         batch.add(server, commands.write(mark, b"", flags=number, ttl=LONGEST - age))
 
     def _stage(self, instance_id: str, server: int) -> int:
@@ -195,7 +184,7 @@ class Pulse:
         return (age >= first) + (age >= second)
 
     def _show(self, batch: Batch, instance_id: str, server: int) -> None:
-        stage, slot = self._stage(instance_id, server), self.slot(instance_id)
+        stage, slot = self._stage(instance_id, server), self._signs.slot(instance_id)
         store = commands.write if stage > 1 else commands.add
         if stage == 1:  # who shows itself there may be us, and lasts as long as a run
             batch.add(server, commands.touch(slot, self._ttl))
@@ -207,7 +196,7 @@ class Pulse:
 
         It came up now if all that know of it say that it was down.
         """
-        key = self.key(beat.instance_id)
+        key = self._signs.key(beat.instance_id)
         came_up = self._came_up.get(beat.instance_id, 0)
         was_down = []
         for copy in beat.copies:
@@ -227,16 +216,16 @@ class Pulse:
         reply = answer.reply
         if reply is None or not reply.found or reply.flags & STATE_MASK != ALIVE:
             return False
-        return not self._codec.sealed or reply.value == self._alive(key)
+        return not self._codec.sealed or reply.value == self._signs.alive(key)
 
     # -- others' beats ------------------------------------------------------------------------
 
     def moved(self, batch: Batch, instance_ids: set[str]) -> None:
         """Tell these instances, with *batch*, that something of theirs changed."""
         for instance_id in instance_ids:
-            key = self._generation_key(instance_id)
+            key = self._signs.generation_key(instance_id)
             write = commands.write(key, random_name(), ttl=LONGEST)
-            for server in self._servers.of(self.key(instance_id)):
+            for server in self._servers.of(self._signs.key(instance_id)):
                 batch.add(server, write)
 
     def end(self, instance_id: str, reason: str) -> None:
@@ -244,7 +233,7 @@ class Pulse:
 
         :raises ServersSilent: no server took it
         """
-        key = self.key(instance_id)
+        key = self._signs.key(instance_id)
         batch = self._servers.batch()
         found = batch.add_everywhere(key, commands.read(key))
         batch.run()
@@ -256,91 +245,33 @@ class Pulse:
             if reply is None or (reply.found and reply.flags & STATE_MASK == ENDED):
                 continue
             write = commands.write(
-                key, self._ended(key, reason), flags=ENDED, ttl=LONGEST, cas=reply.cas
+                key, self._signs.ended(key, reason), flags=ENDED, ttl=LONGEST, cas=reply.cas
             )
             batch.add(answer.server, write)
-            batch.add(answer.server, commands.delete(self.run_key(instance_id)))
+            batch.add(answer.server, commands.delete(self._signs.run_key(instance_id)))
         batch.run()
 
     def last_will(self, instance_id: str, options: Options, reason: str) -> LastWill:
         """See :meth:`servicegroup.driver.Driver.last_will`."""
-        key = self.key(instance_id)
+        key = self._signs.key(instance_id)
         addresses = {index: one.spec for index, one in enumerate(options.servers)}
         arguments = {
             "servers": [addresses[index] for index in self._servers.of(key)],
             "timeout": self._timeout,
             "tls": options.tls_files,
             "key": key.decode(),
-            "value": self._ended(key, reason).decode(),
+            "value": self._signs.ended(key, reason).decode(),
             "flags": ENDED,
             "ttl": LONGEST,
-            "run": self.run_key(instance_id).decode(),
+            "run": self._signs.run_key(instance_id).decode(),
         }
         return LastWill(f"{__package__}.last_will:prepared", arguments)
 
     def forget(self, instance_id: str) -> None:
         """Remove what is kept of an instance that holds no members any more."""
         batch = self._servers.batch()
-        for server in self._servers.of(self.key(instance_id)):
-            for key in (self.key, self.run_key, self.mark_key):
+        for server in self._servers.of(self._signs.key(instance_id)):
+            for key in (self._signs.key, self._signs.run_key, self._signs.mark_key):
                 batch.add(server, commands.delete(key(instance_id)))
             self._runs.pop((instance_id, server), None)
         batch.run()
-
-    # -- keys and values ----------------------------------------------------------------------
-
-    def key(self, instance_id: str) -> bytes:
-        """Return the key of an instance's sign of life, which its other keys live beside."""
-        return self._codec.instance(b"b", instance_id)
-
-    def keys(self, instance_ids: Sequence[str]) -> list[bytes]:
-        """Return the keys of instances' signs of life."""
-        return self._codec.instances(b"b", instance_ids)
-
-    def run_key(self, instance_id: str) -> bytes:
-        """Return the key that is there while an instance's beats are unbroken."""
-        return self._codec.instance(b"s", instance_id)
-
-    def mark_key(self, instance_id: str) -> bytes:
-        """Return the key that was set when the run with the same client flags began."""
-        return self._codec.instance(b"r", instance_id)
-
-    def slot(self, instance_id: str) -> bytes:
-        """Return the key in which an instance shows itself while its beats are unbroken."""
-        return self.slots()[zlib.crc32(instance_id.encode()) % SLOTS]
-
-    def slots(self) -> list[bytes]:
-        """Return all keys in which such instances show themselves, the same on every server."""
-        return [self._codec.key(b"w", b"%d" % number) for number in range(SLOTS)]
-
-    def mark(self, key: bytes) -> bytes:
-        """Return the command that notes, where a sign of life is missing, that it was missed."""
-        return commands.add(key, self._codec.seal(key, _MARKED), flags=MARKED, ttl=LONGEST)
-
-    def genuine(self, key: bytes, state: int, value: bytes) -> bool:
-        """Whether a sign of life in this state was written by one of us."""
-        if not self._codec.sealed:
-            return True
-        payload = self._codec.open(key, value)
-        if payload is None:
-            return False
-        return state == ENDED or payload == (_ALIVE if state == ALIVE else _MARKED)
-
-    def reason(self, key: bytes, value: bytes) -> str:
-        """Return why an instance ended."""
-        payload = self._codec.open(key, value)
-        try:
-            said = as_mapping(json.loads(payload)) if payload is not None else {}
-        except ValueError:
-            said = {}
-        reason = said.get("reason")
-        return reason if isinstance(reason, str) else ""
-
-    def _ended(self, key: bytes, reason: str) -> bytes:
-        return self._codec.seal(key, json.dumps({"reason": reason}).encode())
-
-    def _alive(self, key: bytes) -> bytes:
-        return self._codec.seal(key, _ALIVE)
-
-    def _generation_key(self, instance_id: str) -> bytes:
-        return self._codec.instance(b"g", instance_id)

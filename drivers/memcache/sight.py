@@ -8,8 +8,7 @@ missing, they note that they missed it, so that its absence gets an age.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from servicegroup.driver import Ages, Sightings
@@ -17,16 +16,12 @@ from servicegroup.model import Ending, EndKind, Member, Sighting
 
 from .beats import Beats, Sign
 from .codec import Codec, Place
-from .commands import FLAGS
 from .compaction import Compactor
 from .glance import Glance
 from .index import Index
-from .pulse import ENDED, MARKED
-from .reading import ABSENT, Found, Reader
+from .places import REMEMBERED, Places
 from .servers import Servers, ServersSilent
-
-#: Members that are remembered in order to read less of them the next time.
-_REMEMBERED = 200_000
+from .signs import ENDED, MARKED
 
 _UNREAD = "the servers that hold it did not answer"
 _LOST = "memcached was started or flushed within the limit"
@@ -51,12 +46,9 @@ class Sight:
         self._codec = codec
         self._index = index
         self._beats = beats
-        self._reader = Reader(servers, codec)
+        self._places = Places(servers, codec)
         self._limit = limit
         self._compactor = Compactor(servers, codec, index, limit)
-        self._lock = threading.Lock()
-        # By member name: what was found last, so that the same line means the same member.
-        self._remembered: dict[bytes, Found] = {}
         # By member name: the question whether it is still as it was found.
         self._glances: dict[bytes, Glance] = {}
 
@@ -79,16 +71,18 @@ class Sight:
             if quick is not None:
                 return quick
         asked = self._listed(group_id) if member_ids is None else self._named(group_id, member_ids)
-        found, unread = self._find(group_id, asked, known if attributes else None)
+        found, unread = self._places.find(group_id, asked.names, known if attributes else None)
         if not whole:
-            found = self._own(group_id, found)
+            found = self._places.own(group_id, found)
         places = {one.place.member.member_id: one.place for one in found.values()}
         absent = [one for one in (known if whole else member_ids or ()) if one not in places]
         lost = []
         if absent and known:
             names = {self._codec.member_name(group_id, one): one for one in absent if one in known}
             if whole:  # those that left may no longer be in the index
-                more, silent = self._places(group_id, [one for one in names if one not in unread])
+                more, silent = self._places.read(
+                    group_id, [one for one in names if one not in unread]
+                )
                 places.update({one.place.member.member_id: one.place for one in more.values()})
                 unread |= silent
             for name, one in names.items():
@@ -118,7 +112,7 @@ class Sight:
         :raises ServersSilent: no server answered that knows whom the group has
         """
         asked = self._listed(group_id)
-        found, _ = self._find(group_id, asked, None)
+        found, _ = self._places.find(group_id, asked.names, None)
         there = [one.place for one in found.values() if not one.place.left]
         signs = self._beats.read([place.member.instance_id for place in there])
         seen = [_sighting(one, sign, None) for one, sign in zip(there, signs, strict=True)]
@@ -130,22 +124,19 @@ class Sight:
     def _at_once(self, group_id: str, member_id: str) -> Sightings | None:
         """Look at one member in a request, or two if it is new; only if all is well with it."""
         name = self._codec.member_name(group_id, member_id)
-        one = self._remembered.get(name)
-        if one is None:
-            one = self._reader.place(self._key(name))
-            if one is None:
-                return None
-            self._remember({name: one})
-        if one.place.member[:2] != (group_id, member_id):
+        one = self._places.one(name)
+        if one is None or one.place.member[:2] != (group_id, member_id):
             return None
         if one.place.left or one.place.member.withdrawn is not None:
             return None
         glance = self._glances.get(name)
         if glance is None or glance.line != one.line:
-            glance = self._beats.glance(self._key(name), one.line, one.place.member.instance_id)
+            glance = self._beats.glance(
+                self._places.key(name), one.line, one.place.member.instance_id
+            )
             if glance is None:
                 return None
-            if len(self._glances) >= _REMEMBERED:
+            if len(self._glances) >= REMEMBERED:
                 self._glances.clear()
             self._glances[name] = glance
         said = [self._beats.sign(line) for line in glance.look() or ()]
@@ -163,7 +154,7 @@ class Sight:
             shards, _ = self._index.read_named(name)
             names = list(dict.fromkeys(one for shard in shards for one in shard.names))
             for at in range(0, len(names), 500):
-                found, _ = self._read(names[at : at + 500])
+                found, _ = self._places.copies(names[at : at + 500])
                 there = next((one.place for one in found.values() if not one.place.left), None)
                 if there is not None:
                     groups.append(there.member.group_id)
@@ -174,7 +165,7 @@ class Sight:
         """Yield those asked for by id that may be absent because their servers lost their data."""
         unread = {one.member.member_id for one in lost}
         keys = {
-            one: self._key(self._codec.member_name(group_id, one))
+            one: self._places.key(self._codec.member_name(group_id, one))
             for one in dict.fromkeys(absent)
             if one not in unread
         }
@@ -208,113 +199,6 @@ class Sight:
     def _named(self, group_id: str, member_ids: Collection[str]) -> _Asked:
         names = [self._codec.member_name(group_id, one) for one in dict.fromkeys(member_ids)]
         return _Asked(names, set())
-
-    # -- their places -------------------------------------------------------------------------
-
-    def _find(
-        self, group_id: str, asked: _Asked, known: Mapping[str, Member] | None
-    ) -> tuple[dict[bytes, Found], set[bytes]]:
-        """Return the places of these names, and those names that nobody answered for.
-
-        :param known: whose attributes the caller holds; ``None`` if it does not need them
-
-        :raises ServersSilent: nobody answered for any
-        """
-        names = asked.names
-        with self._lock:
-            held = {name: one for name in names if (one := self._remembered.get(name)) is not None}
-        if known is not None:
-            get = known.get
-            held = {
-                name: one
-                for name, one in held.items()
-                if get((member := one.place.member).member_id) is member
-                or get(member.member_id) == member
-            }
-        same, changed = self._compare(held)
-        rest = [name for name in names if name not in held] if len(held) < len(names) else []
-        found, unread = self._places(group_id, rest + changed)
-        if unread and len(unread) == len(names):
-            raise self._servers.silent(self._servers.everywhere)
-        if same and found:
-            found.update(same)
-            found = {name: found[name] for name in names if name in found}
-        return found or same, unread
-
-    def _places(self, group_id: str, names: list[bytes]) -> tuple[dict[bytes, Found], set[bytes]]:
-        """Return the places of these names as read now, and the names nobody answered for."""
-        found, unread = self._read(names)
-        for name in list(found):
-            if found[name].place.member.group_id != group_id:
-                self._codec.refuse(self._key(name), "it is a member of another group")
-                del found[name]
-        self._remember(found)
-        return found, unread
-
-    def _own(self, group_id: str, found: Mapping[bytes, Found]) -> dict[bytes, Found]:
-        """Return those that are under their own key, and not a copy of another one."""
-        own = {}
-        for name, one in found.items():
-            if self._codec.member_name(group_id, one.place.member.member_id) == name:
-                own[name] = one
-            else:
-                self._codec.refuse(self._key(name), "it is the member of another key")
-        return own
-
-    def _compare(self, held: dict[bytes, Found]) -> tuple[dict[bytes, Found], list[bytes]]:
-        """Return those that are still the same on all their servers, and the names of the rest."""
-        if not held:
-            return {}, []
-        same, changed = {}, []
-        keys = self._keys(held)
-        first = self._reader.lines(keys, FLAGS, 0)
-        second = self._reader.lines(keys, FLAGS, 1)
-        for (name, one), here, there in zip(held.items(), first, second, strict=True):
-            line = one.line
-            if here == line and (there is None or there == line):
-                same[name] = one
-            else:
-                changed.append(name)
-        return same, changed
-
-    def _read(self, names: list[bytes]) -> tuple[dict[bytes, Found], set[bytes]]:
-        """Read places whole; of two copies that differ the later one."""
-        if not names:
-            return {}, set()
-        found: dict[bytes, Found] = {}
-        doubtful = []
-        unread = set()
-        keys = self._keys(names)
-        first = self._reader.places(keys, 0)
-        second = self._reader.lines(keys, FLAGS, 1)
-        for name, here, there in zip(names, first, second, strict=True):
-            if isinstance(here, Found):
-                found[name] = here
-            if there is None:
-                if here is None:
-                    unread.add(name)
-            elif there != (here.line if isinstance(here, Found) else ABSENT):
-                doubtful.append(name)
-        others = self._reader.places(self._keys(doubtful), 1)
-        for name, other in zip(doubtful, others, strict=True):
-            if isinstance(other, Found):
-                here = found.get(name)
-                if here is None or here.place.rank < other.place.rank:
-                    found[name] = other
-        return found, unread
-
-    def _remember(self, found: dict[bytes, Found]) -> None:
-        with self._lock:
-            if len(self._remembered) + len(found) > _REMEMBERED:
-                self._remembered.clear()
-            self._remembered.update(found)
-
-    def _key(self, name: bytes) -> bytes:
-        return self._codec.key(b"m", name)
-
-    def _keys(self, names: Iterable[bytes]) -> list[bytes]:
-        prefix = self._key(b"")
-        return [prefix + name for name in names]
 
     # -- witnesses ----------------------------------------------------------------------------
 
