@@ -9,9 +9,12 @@ from faults.laboratory.journal import Journal
 from servicegroup.door import Door
 from servicegroup.model import Member
 
+#: Seconds: a look that takes longer may leave a watch without a fresh view.
+LONG = 0.04
+
 
 def listen(door: Door, journal: Journal) -> None:
-    """Note every call by which *door* gives a sign of life, and what came of it."""
+    """Note every call by which *door* gives a sign of life, and what came of it; and slow looks."""
     heartbeat, join, update = door.heartbeat, door.join, door.update
 
     def beat(instance_id: str, members: list[Member]) -> Any:
@@ -23,6 +26,17 @@ def listen(door: Door, journal: Journal) -> None:
     def updated(members: list[Member]) -> Any:
         return _noted(journal, "beat", members[0].instance_id, lambda: update(members))
 
+    sightings = door.sightings
+
+    def looked(*arguments: Any, **named: Any) -> Any:
+        begin = time.monotonic()
+        try:
+            return sightings(*arguments, **named)
+        finally:
+            if time.monotonic() - begin > LONG:  # the others are many, and tell nothing
+                journal.note("look", begin=begin)
+
+    setattr(door, "sightings", looked)  # noqa: B010
     for name, noted in (("heartbeat", beat), ("join", joined), ("update", updated)):
         setattr(door, name, noted)
 

@@ -16,7 +16,7 @@ Entry = dict[str, Any]
 
 #: Seconds between two ticks of a pulse, and the distance of two that is worth noting.
 TICK = 0.02
-STALL = 0.06
+STALL = 0.05
 
 
 class Journal:

@@ -88,7 +88,7 @@ def lives(entries: Iterable[Entry], away: list[Span]) -> dict[str, Life]:
             life.ended = took[0]
         elif what == "fault" and entry["target"] != "store":
             (life.paused if entry["fault"] == "pause" else life.cut).append(took)
-        elif what == "answer" and took[1] - took[0] > SLOW:
+        elif what == "look" or (what == "answer" and took[1] - took[0] > SLOW):
             life.slow.append(took)
     return found
 

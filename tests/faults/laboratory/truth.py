@@ -79,6 +79,8 @@ class Truth:
         if overlap(window, self.doubtful.get(member, [])):
             return {UP, DOWN, UNKNOWN, GONE}
         troubled = overlap(window, self._troubled) or overlap(window, self._trouble_of(observer))
+        if lag and overlap((since - lag, asked[1]), self.stalls):
+            troubled = True  # looks come late, and views go stale, where everybody waits for a core
         right = {UNKNOWN} if troubled else set()
         for phase, until in self._phases(member):
             if phase.begin <= window[1] and until >= window[0]:
