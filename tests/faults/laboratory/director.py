@@ -15,7 +15,7 @@ from faults.laboratory.troupe import Troupe
 
 #: Seconds between two looks at whether all is well again, and how often: then the judges say it.
 AGAIN = 0.25
-WATCHED = 30
+WATCHED, BRIEFLY = 30, 12
 #: What a link can do, and whether it lasts.
 LINKS = {"cut": False, "half_open": False, "refuse": True, "delay": True}
 LINKS |= {"black_hole": True, "drop": True}
@@ -151,7 +151,7 @@ def perform(schedule: Schedule, store: FaultyStore, troupe: Troupe, folder: Path
         fleet.assemble()
         time.sleep(store.times.down + store.times.interval)  # until they can bear witness
         Director(schedule, store, fleet, journal).play()
-        for _ in range(WATCHED):
+        for _ in range(WATCHED if schedule.defect is None else BRIEFLY):
             if settled(read(folder)):
                 break
             time.sleep(AGAIN)
