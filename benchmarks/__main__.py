@@ -16,6 +16,7 @@ from benchmarks.measures import Measures
 from benchmarks.pace import Pace
 from benchmarks.places import PLACES, Place, kind
 from benchmarks.storm import Storm
+from benchmarks.summary import summary
 from benchmarks.targets import LARGE
 
 #: Processes that hold all members in the variant of the largest size.
@@ -30,12 +31,16 @@ def main() -> int:
     imported = startup.figure(times=2 if asked.quick else 10)
     pieces = [page.head(imported, [kind(name) for name in names])]
     print(pieces[0], flush=True)
+    measured = {}
     for name in names:
         with kind(name).serve() as place:
             sizes = asked.sizes or place.sizes
             figures = list(_measured(place, sizes, quick=asked.quick))
             pieces.append(page.section(place, figures))
+            measured[place.title.split()[0]] = figures
         print(pieces[-1], flush=True)
+    pieces.append(summary(measured))
+    print(pieces[-1], flush=True)
     pieces.append(page.foot(time.monotonic() - started))
     print(pieces[-1], flush=True)
     if asked.output is not None:
@@ -44,13 +49,13 @@ def main() -> int:
 
 
 def _measured(place: Place, sizes: Sequence[int], *, quick: bool) -> Iterator[Figure]:
-    pace = Pace(0.01, 1) if quick else Pace(0.8, 7)
+    pace = Pace(0.01, 1) if quick else Pace(0.6, 7)
     with contextlib.ExitStack() as stack:
         fleet = stack.enter_context(contextlib.closing(place.fleet()))
         rivals = [stack.enter_context(contextlib.closing(rival)) for rival in place.rivals()]
         measures = Measures(place, fleet, rivals, pace)
         stack.enter_context(contextlib.closing(measures))
-        latency = Latency(place, fleet, rivals, 1 if quick else 7)
+        latency = Latency(place, fleet, rivals, 1 if quick else 5)
         storm = Storm(place, rivals[:1], 1, 2) if quick else Storm(place, rivals, 3)
         yield from measures.beats()
         for size in sizes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.figures import BARE, COLUMNS, TOOZ, Figure
 from benchmarks.targets import judged
@@ -10,7 +10,11 @@ from benchmarks.targets import judged
 
 def table(figures: Sequence[Figure], place: str = "") -> str:
     """Return a Markdown table, without columns that would be empty."""
-    columns = _columns(figures, place)
+    return markdown(_columns(figures, place))
+
+
+def markdown(columns: Mapping[str, Sequence[str]]) -> str:
+    """Return columns of equal length as a table, without those that would be empty."""
     kept = {name: cells for name, cells in columns.items() if any(cells)}
     widths = [max(len(name), *map(len, cells)) for name, cells in kept.items()]
     rows = [list(kept), *map(list, zip(*kept.values(), strict=True))]
@@ -27,7 +31,7 @@ def _columns(figures: Sequence[Figure], place: str) -> dict[str, list[str]]:
     columns = {
         "operation": [figure.operation for figure in figures],
         "members": ["" if one.members is None else f"{one.members:,}" for one in figures],
-        "servicegroup": [_shown(figure.ours, figure.unit) for figure in figures],
+        "servicegroup": [shown(figure.ours, figure.unit) for figure in figures],
     }
     for name in COLUMNS:
         columns[name] = [_other(figure, name) for figure in figures]
@@ -54,11 +58,11 @@ def _verdict(verdicts: Sequence[tuple[str, bool]]) -> list[str]:
 
 def _other(figure: Figure, column: str) -> str:
     if column in figure.others:
-        return _shown(figure.others[column], figure.unit)
+        return shown(figure.others[column], figure.unit)
     smaller = figure.elsewhere.get(column)
     if smaller is None:
         return ""
-    return f"{_shown(smaller.rival, figure.unit)} at {smaller.members:,}"
+    return f"{shown(smaller.rival, figure.unit)} at {smaller.members:,}"
 
 
 def _times(value: float | None) -> str:
@@ -67,7 +71,8 @@ def _times(value: float | None) -> str:
     return f"{value:,.0f}x" if value >= 10 else f"{value:.1f}x"
 
 
-def _shown(value: float, unit: str) -> str:
+def shown(value: float, unit: str) -> str:
+    """Return a measurement in a unit that suits its size."""
     if unit == "B":
         return f"{value:,.0f} B"
     for size, name in _units():

@@ -22,8 +22,6 @@ if has_history and importlib.util.find_spec("reno") is not None:
     extensions.append("reno.sphinxext")
 else:  # release notes are read out of the whole history, which a tarball does not have
     exclude_patterns.append("reference/release-notes.rst")
-if not (HERE / "benchmarks.md").exists():  # written by the benchmark
-    exclude_patterns.append("reference/benchmarks.rst")
 
 html_theme = "alabaster"
 html_theme_options = {

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.figures import BARE, TOOZ, Elsewhere, Figure
 from benchmarks.pace import Pace
 from benchmarks.rivals import TooSlow
+from benchmarks.summary import BEGIN, END, summary
 from benchmarks.table import table
 from benchmarks.targets import judged, missed
 
@@ -64,6 +65,23 @@ def test_events_are_to_be_as_quick_among_many():
     slow = few._replace(members=10_000, ours=0.0021)
     assert ("flat in members", True) in judged(many, [few, many], "zookeeper")
     assert ("flat in members", False) in judged(slow, [few, slow], "zookeeper")
+
+
+def test_places_are_shown_side_by_side_at_the_same_size():
+    def figures(ours):
+        small = Figure("full objects", 100, ours / 100)
+        return [Figure("beat of a process, 1 member", None, ours), small, small._replace(ours=ours)]
+
+    large = [one._replace(members=50_000) for one in figures(0.5)[1:2]]
+    page = summary({"SQLite": figures(0.1), "memcached": figures(0.2) + large})
+    (row,) = (line for line in page.splitlines() if line.startswith("| full objects"))
+    assert "with 100 members" in page
+    assert [cell.strip() for cell in row.strip("|").split("|")] == [
+        "full objects",
+        "100 ms",
+        "200 ms",
+    ]
+    assert page.index(BEGIN) < page.index(row) < page.index(END)
 
 
 class TestPace:
