@@ -7,7 +7,9 @@ coordinator is one member; questions are asked by one that is in no group.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
+import os
 import time
 import warnings
 from collections.abc import Callable, Generator
@@ -44,6 +46,7 @@ class Tooz(Rival):
         self._started = contextlib.ExitStack()
         self._onlooker: Any = None
         self._joined: list[Any] = []
+        self._numbers = itertools.count()
 
     def close(self) -> None:
         self._started.close()
@@ -94,7 +97,9 @@ class Tooz(Rival):
             client.join_group(group.encode(), ATTRIBUTES).get()
 
     def join_many(self, count: int) -> Callable[[str], None]:
-        clients = [self._coordinator(f"stormy-{id(self)}-{number}") for number in range(count)]
+        # Who was only stopped is in the group until somebody lists it: never the same name twice.
+        names = [f"stormy-{os.getpid()}-{next(self._numbers)}" for _ in range(count)]
+        clients = [self._coordinator(name) for name in names]
         self._joined += clients
         free = iter(clients)
 
