@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import re
 from typing import Any
 
 from oslo_config import cfg
@@ -74,7 +75,8 @@ def aliases() -> dict[str, list[str]]:
         by_value.setdefault(entry.value, []).append(entry.name)
     found = {}
     for value, names in by_value.items():
-        first, *others = sorted(set(names), key=lambda name: (f".{name}:" not in value, name))
+        parts = re.split("[.:]", value)  # the name that its package has, too, is the first one
+        first, *others = sorted(set(names), key=lambda name: (name not in parts, name))
         found[first] = others
     return dict(sorted(found.items()))
 

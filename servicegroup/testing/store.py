@@ -20,6 +20,16 @@ S = TypeVar("S", bound="Store")
 #: that a slow machine cannot matter; else so short that waiting for real is bearable.
 AGEING = (100.0, 600.0)
 WAITING = (0.25, 2.0)
+#: Seconds for which a driver under test may wait for one answer.
+CALL_TIMEOUT = 8.0
+
+
+class _Patient(config.Settings):
+    """Short intervals, but no hurry with answers: a machine that stalls is no driver that hangs."""
+
+    @property
+    def call_timeout(self) -> float:
+        return CALL_TIMEOUT
 
 
 class Store:
@@ -57,7 +67,7 @@ class Store:
         name = kind if isinstance(kind, str) else kind.__name__
         core = {"driver": name, "report_interval": interval, "service_down_time": down}
         self.conf = _configured(self.kind, {config.GROUP: core, **(options or {})})
-        self.settings = config.settings(self.conf)
+        self.settings = _Patient(**vars(config.settings(self.conf)))
         down = self.settings.service_down_time
         if exact:
             tolerance = 0.0

@@ -15,7 +15,7 @@ from servicegroup.testing.scene import GROUP, join, listed, seen, state, told
 def clock(monkeypatch):
     """Replace the clock by which a process knows that a look is due."""
     clock = FakeClock()
-    monkeypatch.setattr(beat, "_now", clock)
+    monkeypatch.setattr(beat, "boottime", clock)
     return clock
 
 

@@ -79,7 +79,7 @@ def test_watches_are_told_that_everything_was_lost(memory_store):
 
 PROGRAM = """
 import sys
-import servicegroup
+import servicegroup, servicegroup.config
 from oslo_config import cfg
 conf = cfg.ConfigOpts()
 conf([], project="servicegroup", default_config_files=[], default_config_dirs=[])
