@@ -16,6 +16,15 @@ DEV := $(VENV)/.made-dev
 # What is shared by tests is checked like the library; it lies on the tests' own import path.
 SHARED := tests/servers tests/faults/laboratory tests/faketime.py tests/faketime_site tests/conftest.py
 
+# Those that mostly wait for time to pass run two at a time; those that measure how soon something is
+# noticed run alone. With PYTEST_ARGS: whatever that says.
+ASIDE := tests/drivers tests/servers_tests tests/thirdparty tests/unit
+define RUN_TESTS
+sh -c 'if [ $$# -gt 0 ]; then exec "$(BIN)/python" -m pytest "$$@"; fi; \
+    "$(BIN)/python" -m pytest -n 2 --dist loadscope $(ASIDE); one=$$?; \
+    "$(BIN)/python" -m pytest $(ASIDE:%=--ignore=%) && exit $$one' tests $(PYTEST_ARGS)
+endef
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo servers test check lint types docs bench soak format clean
@@ -32,11 +41,11 @@ servers:  ## install the servers that are missing (as root), starting and enabli
 
 test: servers $(TEST)  ## run every test, after installing missing servers (as root)
 	@echo "make: running every test, all servers required"
-	@SERVICEGROUP_REQUIRE_SERVERS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@SERVICEGROUP_REQUIRE_SERVERS=1 $(RUN_TESTS)
 
 check: $(TEST)  ## run the tests for which the servers are there; no root, says what it left out
 	@echo "make: running the tests for which the servers are there"
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(RUN_TESTS)
 
 lint: $(DEV)  ## check style and formatting
 	@$(BIN)/ruff check .
