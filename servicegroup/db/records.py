@@ -29,7 +29,8 @@ class Records:
         :raises DatabaseNotReady: tables are missing or of another version
         :raises DriverUnavailable: the database did not answer
         """
-        if self.database.makes_itself(self.database.version()):
+        # Others are looked at once only, and with errors that say what to do.
+        if self.database.is_default and self.database.makes_itself(self.database.version()):
             migrate.upgrade(self.database)
         self.database.require_tables()
 
