@@ -6,6 +6,7 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 SOAK_ARGS ?=
+LOAD_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -27,7 +28,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo servers test check lint types docs bench soak format clean
+.PHONY: help demo servers test check lint types docs bench load soak format clean
 
 help:  ## show this list
 	@echo "make TARGET, with PYTHON=$(PYTHON) (3.11 or later) and VENV=$(VENV)"
@@ -61,6 +62,9 @@ docs: $(DEV)  ## build the documentation into doc/build/html, warnings are error
 
 bench: $(TEST)  ## measure all stores and write doc/benchmarks.md; BENCH_ARGS chooses
 	@$(BIN)/python -m benchmarks --output doc/benchmarks.md $(BENCH_ARGS)
+
+load: $(TEST)  ## simulate a fleet on each server, five minutes for each; LOAD_ARGS chooses
+	@$(BIN)/python -m benchmarks.load --output doc/reliability-figures.md $(LOAD_ARGS)
 
 soak: $(TEST)  ## try random schedules of faults, for as long as SOAK_ARGS='--minutes N' says
 	@PYTHONPATH=tests $(BIN)/python -m faults.laboratory $(SOAK_ARGS)

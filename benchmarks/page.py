@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
-import os
-import pathlib
-import platform
 import textwrap
 from collections.abc import Sequence
-from importlib import metadata
 
+from benchmarks import machine
 from benchmarks.figures import Figure
 from benchmarks.peer import MOST_COORDINATORS
 from benchmarks.places import Place
@@ -21,8 +17,7 @@ from benchmarks.targets import missed
 _HEAD = """\
 # Benchmarks
 
-Made by `make bench` on {date}, on {cpu}, {cores} cores, Linux {kernel}.
-Python {python}, {libraries}.
+Made by `make bench` on {machine}
 
 The servers run on the same machine, so that a round trip costs next to nothing: with a network in
 between, what takes one request comes closer to the bare client, and what takes one for each member
@@ -86,16 +81,11 @@ _LINES = {
 
 def head(imported: Figure, kinds: Sequence[type[Place]]) -> str:
     """Return what comes before the places."""
-    names = dict.fromkeys(name for one in kinds for name in one.libraries)
+    names = [name for one in kinds for name in one.libraries]
     words = {"processes": PROCESSES, "each": EACH, "coordinators": MOST_COORDINATORS}
     lines = [f"- *{name}*: {text.format_map(words)}" for name, text in _LINES.items()]
     return _HEAD.format(
-        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        cpu=_cpu(),
-        cores=os.cpu_count(),
-        kernel=platform.release().split("-")[0],
-        python=platform.python_version(),
-        libraries=", ".join(f"{name} {version}" for name, version in _versions(list(names))),
+        machine=machine.description(names),
         longest=LONGEST,
         lines="\n".join(textwrap.fill(line, 100, subsequent_indent="  ") for line in lines),
         imported=table([imported]),
@@ -112,20 +102,3 @@ def section(place: Place, figures: Sequence[Figure]) -> str:
 def foot(seconds: float) -> str:
     """Return what comes last."""
     return f"The whole run took {seconds:.0f} s.\n"
-
-
-def _cpu() -> str:
-    path = pathlib.Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def _versions(names: Sequence[str]) -> list[tuple[str, str]]:
-    found = []
-    for name in ("servicegroup", *names):
-        try:
-            found.append((name, metadata.version(name)))
-        except metadata.PackageNotFoundError:
-            continue
-    return found

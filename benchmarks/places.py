@@ -81,10 +81,16 @@ class Place(abc.ABC):
     looks_again: ClassVar[bool] = False
     #: The largest number of members among which many processes joining at once are measured.
     storms_until: ClassVar[int] = 0
+    #: Connections that a driver keeps open once it has joined and beats.
+    connections: ClassVar[int] = 1
+    #: Whether a driver can beat for its own life only.
+    one_life: ClassVar[bool] = False
 
-    def __init__(self, address: str, title: str = "") -> None:
+    def __init__(self, address: str, title: str = "", server: int | None = None) -> None:
         self.address = address
         self.title = title
+        #: The server's process, where there is one.
+        self.server = server
 
     @classmethod
     @abc.abstractmethod
@@ -102,6 +108,14 @@ class Place(abc.ABC):
     @abc.abstractmethod
     def rivals(self) -> list[Rival]:
         """Return who else is measured, the bare client first."""
+
+    def silence(self, seconds: float) -> Mapping[str, Mapping[str, Any]]:  # noqa: ARG002
+        """Return options by which the store itself ends lives after that silence, by group."""
+        return {}
+
+    def told_within(self, down_time: float, poll: float) -> float:  # noqa: ARG002
+        """Return the documented longest time from a death to the word of a watch, by silence."""
+        return down_time
 
     def configuration(self, **core: Any) -> cfg.ConfigOpts:
         """Return a configuration of this store; *core* are options of ``[servicegroup]``."""

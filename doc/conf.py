@@ -15,7 +15,11 @@ release = version = importlib.metadata.version("servicegroup")
 language = "en"
 
 extensions = ["sphinx.ext.autodoc", "oslo_config.sphinxext", "myst_parser"]
-exclude_patterns = ["build", "benchmarks.md"]  # the latter is included by a page
+exclude_patterns = [
+    "build",
+    "benchmarks.md",
+    "reliability-figures.md",
+]  # the latter are included by pages
 GIT = HERE.parent / ".git"
 has_history = GIT.is_dir() and not (GIT / "shallow").exists()
 if has_history and importlib.util.find_spec("reno") is not None:

@@ -35,6 +35,7 @@ class Database(places.Place):
 
     driver = "db"
     libraries = ("SQLAlchemy", "oslo.db")
+    connections = 2  # one for beats, one for all else
     joined = "joiners"  # one table: the number of members of a group is of no account
 
     def options(self) -> Mapping[str, Mapping[str, Any]]:
@@ -94,7 +95,7 @@ PLACES = {one.name: one for one in (SQLite, PostgreSQL, MariaDB)}
 def _described(which: type[Database], server: Any) -> Database:
     url = server.create_database()
     settings = ", ".join(f"{key}={value}" for key, value in server.settings.items())
-    return which(url, f"{_version(url)} ({settings})")
+    return which(url, f"{_version(url)} ({settings})", server.pid)
 
 
 def _version(url: str) -> str:

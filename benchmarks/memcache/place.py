@@ -37,10 +37,14 @@ class Memcache(places.Place):
 
             with Server(home, memory=_MEMORY, settings=_SETTINGS) as server:
                 version = server.ask(b"version\r\n").split()[1].decode()
-                yield cls(server.address, f"memcached {version} ({' '.join(_SETTINGS)})")
+                title = f"memcached {version} ({' '.join(_SETTINGS)})"
+                yield cls(server.address, title, server.pid)
 
     def options(self) -> Mapping[str, Mapping[str, Any]]:
         return {"servicegroup_memcache": {"servers": [self.address]}}
+
+    def told_within(self, down_time: float, poll: float) -> float:
+        return down_time + 1 + poll
 
     def fleet(self) -> MemcacheFleet:
         return MemcacheFleet(self)

@@ -14,8 +14,11 @@ from benchmarks.zookeeper.fleet import ZooKeeperFleet
 
 #: Seconds: longer than any measurement holds up a session's pings.
 SESSION = 60.0
-#: The server's own defaults; tests have shorter ticks.
-_SETTINGS = {"tickTime": "2000"}
+#: Seconds: the server's own default; tests have shorter ticks.
+TICK = 2.0
+_SETTINGS = {"tickTime": f"{TICK * 1000:.0f}"}
+#: Ticks: the longest session that the server grants.
+_LONGEST = 20
 #: All of Java's optimisation, which tests do without because it starts slowly.
 _JAVA = ("-Xms512m", "-Xmx512m", "-XX:+UseSerialGC")
 
@@ -27,6 +30,7 @@ class ZooKeeper(places.Place):
     driver = "zookeeper"
     libraries = ("kazoo", "tooz")
     looks_again = True
+    one_life = True
     storms_until = 10_000
 
     @classmethod
@@ -40,10 +44,18 @@ class ZooKeeper(places.Place):
 
             with Optimised(home, _SETTINGS) as server:
                 version = server.ask("srvr").split(",")[0].split(":")[1].split("-")[0].strip()
-                yield cls(server.address, f"ZooKeeper {version} (one server, forceSync=no)")
+                yield cls(
+                    server.address, f"ZooKeeper {version} (one server, forceSync=no)", server.pid
+                )
 
     def options(self) -> Mapping[str, Mapping[str, Any]]:
         return {"servicegroup_zookeeper": {"hosts": self.address, "session_timeout": SESSION}}
+
+    def silence(self, seconds: float) -> Mapping[str, Mapping[str, Any]]:
+        return {"servicegroup_zookeeper": {"session_timeout": min(seconds, _LONGEST * TICK)}}
+
+    def told_within(self, down_time: float, poll: float) -> float:  # noqa: ARG002
+        return down_time + TICK
 
     def fleet(self) -> ZooKeeperFleet:
         return ZooKeeperFleet(self)

@@ -1,0 +1,1 @@
+"""Simulates a fleet on a real server: ``python -m benchmarks.load``."""
