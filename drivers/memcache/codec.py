@@ -99,14 +99,13 @@ class Codec:
 
     def instance(self, kind: bytes, instance_id: str) -> bytes:
         """Return the key of something of this kind that belongs to an instance."""
-        return self.instances(kind, [instance_id])[0]
+        return self._prefix + kind + b":" + _instance_name(instance_id)
 
     def instances(self, kind: bytes, instance_ids: Sequence[str]) -> list[bytes]:
         """Return the keys of something of this kind that belong to instances."""
         prefix, plain = self._prefix + kind + b":", _UUID.fullmatch
         return [
-            prefix + (one.encode() if plain(one) else _hash(one.encode(*_ANY), MEMBER_LETTERS))
-            for one in instance_ids
+            prefix + (one.encode() if plain(one) else _instance_name(one)) for one in instance_ids
         ]
 
     @staticmethod
@@ -213,6 +212,13 @@ def random_name() -> bytes:
     return base64.urlsafe_b64encode(os.urandom(9))
 
 
+@functools.lru_cache(1024)
+def _instance_name(instance_id: str) -> bytes:
+    if _UUID.fullmatch(instance_id):
+        return instance_id.encode()
+    return _hash(instance_id.encode(*_ANY), MEMBER_LETTERS)
+
+
 def _hash(text: bytes, letters: int) -> bytes:
     digest = hashlib.blake2b(text, digest_size=letters * 3 // 4).digest()
     return base64.urlsafe_b64encode(digest)
@@ -220,7 +226,7 @@ def _hash(text: bytes, letters: int) -> bytes:
 
 def _json(payload: bytes) -> Any:
     try:
-        return json.loads(payload)
+        return json.loads(payload.decode())  # quicker than letting it find out the encoding
     except (ValueError, RecursionError):
         return None
 

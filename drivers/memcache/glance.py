@@ -31,9 +31,10 @@ class Glance:
         self._servers = servers
         self._holders = servers.of(key)
         self._requests: dict[int, Request[bytes]] = {}
-        for server in {*self._holders, *servers.of(beat)}:
+        beaten = servers.of(beat)
+        for server in {*self._holders, *beaten}:
             asked, same = (FLAGS.of([key]), line) if server in self._holders else (b"", None)
-            if server in servers.of(beat):
+            if server in beaten:
                 self._requests[server] = Request(asked + LOOK.of([beat]) + CLOSE, _said(same))
             else:
                 self._requests[server] = Request(asked + CLOSE, _same(line))

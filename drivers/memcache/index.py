@@ -124,17 +124,17 @@ class Index:
         :raises ServersSilent: there is a shard that no server took a name for
         """
         todo = [(server, shard) for shard in wanted for server in self._servers.of(shard)]
-        self._appended(sent)
+        absent = self._appended(sent)
         for _ in range(_ATTEMPTS):
-            batch = self._servers.batch()
-            some = self._append(batch, todo, wanted)
-            if some:
+            if not absent:
+                batch = self._servers.batch()
+                some = self._append(batch, todo, wanted)
                 batch.run()
-            todo = self._appended(some)
-            if todo:
-                todo = self._make(todo, wanted)
-            if not todo:
+                absent = self._appended(some)
+            if not absent:
                 break
+            self._make(absent, wanted)
+            absent = []
         for shard, names in wanted.items():
             copies = self._servers.of(shard)
             if not any(self._holds(server, shard, names) for server in copies):
@@ -177,8 +177,8 @@ class Index:
                 raise MemcacheServerError(f"no room in the index: {done.reply.code.decode()}")
         return absent
 
-    def _make(self, todo: list[tuple[int, bytes]], wanted: Wanted) -> list[tuple[int, bytes]]:
-        """Begin shards that do not exist; returns those that somebody else just began."""
+    def _make(self, todo: list[tuple[int, bytes]], wanted: Wanted) -> None:
+        """Begin shards that do not exist; to those that somebody else just began is appended."""
         batch = self._servers.batch()
         sent = []
         for server, shard in todo:
@@ -186,15 +186,9 @@ class Index:
             add = commands.add(shard, _entries(names), flags=epoch)
             sent.append((server, shard, epoch, batch.add(server, add)))
         batch.run()
-        lost = []
         for server, shard, epoch, answer in sent:
-            if answer.reply is None:
-                continue
-            if answer.reply.done:
+            if answer.reply is not None and answer.reply.done:
                 self._note(server, shard, epoch, wanted[shard])
-            else:
-                lost.append((server, shard))
-        return lost
 
     def _note(self, server: int, shard: bytes, epoch: int, names: Iterable[bytes]) -> None:
         with self._lock:

@@ -184,12 +184,14 @@ class Pulse:
         return (age >= first) + (age >= second)
 
     def _show(self, batch: Batch, instance_id: str, server: int) -> None:
-        stage, slot = self._stage(instance_id, server), self._signs.slot(instance_id)
+        stage = self._stage(instance_id, server)
+        if not stage:
+            return
+        slot = self._signs.slot(instance_id)
         store = commands.write if stage > 1 else commands.add
         if stage == 1:  # who shows itself there may be us, and lasts as long as a run
             batch.add(server, commands.touch(slot, self._ttl))
-        if stage:
-            batch.add(server, store(slot, instance_id.encode(), ttl=self._ttl))
+        batch.add(server, store(slot, instance_id.encode(), ttl=self._ttl))
 
     def _alive_flags(self, beat: Beat, before: Mapping[int, Reply]) -> int:
         """Return the client flags of a beat: since when the instance is up.

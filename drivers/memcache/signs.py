@@ -47,11 +47,14 @@ class Signs:
 
     def slot(self, instance_id: str) -> bytes:
         """Return the key in which an instance shows itself while its beats are unbroken."""
-        return self.slots()[zlib.crc32(instance_id.encode()) % SLOTS]
+        return self._slot(zlib.crc32(instance_id.encode()) % SLOTS)
 
     def slots(self) -> list[bytes]:
         """Return all keys in which such instances show themselves, the same on every server."""
-        return [self._codec.key(b"w", b"%d" % number) for number in range(SLOTS)]
+        return [self._slot(number) for number in range(SLOTS)]
+
+    def _slot(self, number: int) -> bytes:
+        return self._codec.key(b"w", b"%d" % number)
 
     def mark(self, key: bytes) -> bytes:
         """Return the command that notes, where a sign of life is missing, that it was missed."""

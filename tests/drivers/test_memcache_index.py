@@ -67,6 +67,33 @@ def test_ten_thousand_are_listed_in_few_requests(memcached):
         assert hole.count - before == 1, "a beat is one request"
 
 
+def test_requests_are_counted_at_the_wire(memcached):
+    memcached.flush()
+    with (
+        Hole((memcached.host, memcached.port), REQUEST) as hole,
+        make_store(hole.address) as store,
+    ):
+        driver, reader = store.driver(), store.driver()
+
+        def cost(call, *arguments, **named):
+            before = hole.count
+            call(*arguments, **named)
+            return hole.count - before
+
+        held = join(driver)
+        driver.join([member(driver, f"n{number}") for number in range(100)])  # of all shards
+        assert len(reader.sightings(GROUP).members) == 101
+        assert cost(driver.join, [member(driver, "m2")]) == 2
+        assert cost(driver.update, [held._replace(attributes={"a": 1}, revision=1)]) == 2
+        assert cost(reader.sightings, GROUP, ["m2"]) == 2, "never seen before"
+        assert cost(reader.sightings, GROUP, ["m2"]) == 1
+        assert cost(reader.sightings, GROUP) == 3, "index, members, signs of life"
+        assert cost(reader.ages, GROUP) == 3
+        assert cost(driver.leave, [held]) <= 3
+        other = store.driver()
+        assert cost(other.join, [member(other, "m2")]) <= 6, "and the one superseded is told"
+
+
 @pytest.mark.slow
 def test_fifty_thousand_fit_a_stock_server(memcached, store):
     driver = store.driver()
