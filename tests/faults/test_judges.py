@@ -135,6 +135,17 @@ class TestCompleteness:
         [(kind, _)] = killed.says(state, FAULT + TIMES.noticed + 0.1).violations(["down"])
         assert kind == "completeness"
 
+    def test_with_a_guardian_it_is_told_sooner(self, killed):
+        killed.entries[0]["guardian"] = True
+        [(kind, _)] = killed.says("up", FAULT + TIMES.told + 0.1).violations(["down"])
+        assert kind == "completeness"
+
+    def test_whom_a_lost_link_kept_from_its_guardian(self, killed):
+        killed.entries[0]["guardian"] = True
+        about = {"fault": "refuse", "target": "p", "actor": "p"}
+        killed.note(FAULT + 1.0, "director", "fault", begin=FAULT - 1.0, **about)
+        assert killed.says("up", FAULT + TIMES.told + 0.1).violations(["down"]) == []
+
     def test_without_a_witness_nobody_knows(self):
         recording = Recording().beats("p", end=FAULT)
         recording.note(FAULT, "director", "killed", actor="p", begin=FAULT - 0.01)
