@@ -59,7 +59,7 @@ def _seen(place: Place, plan: Plan) -> page.Seen:
     with contextlib.closing(place.fleet()):  # makes tables, where there are any
         pass
     _say(place, "one beat")
-    loop = beating.loop(place, plan)
+    beat = beating.one_beat(place, plan)
     fleets: Sequence[Callable[[Place, Plan], beating.Beating]] = (
         beating.members,
         beating.instances,
@@ -68,7 +68,7 @@ def _seen(place: Place, plan: Plan) -> page.Seen:
     for fleet in fleets:
         _say(place, fleet.__name__)
         seen.append(fleet(place, plan))
-    return page.Seen(place, loop, seen, list(_killed(place, plan)))
+    return page.Seen(place, beat, seen, list(_killed(place, plan)))
 
 
 def _killed(place: Place, plan: Plan) -> Iterator[Kills]:

@@ -13,12 +13,17 @@ from benchmarks.load.plan import Plan
 from benchmarks.load.worker import PATIENCE, Worker, crew
 from benchmarks.places import Place
 
+#: Intervals for which the bare client beats in our place.
+ROUNDS = 2
+
 
 class Beating(NamedTuple):
     """What was seen while a fleet beat; times in seconds, processor time in seconds a second."""
 
     size: int
     how: str
+    #: Whether a process sends one beat and rests for an interval.
+    rests: bool
     due: float
     beats: float
     late: float
@@ -36,21 +41,23 @@ class Beating(NamedTuple):
         return self.clients / self.beats if self.beats else math.inf
 
 
-class Loop(NamedTuple):
-    """Seconds of processor time of one beat in a loop on one connection."""
+class Beat(NamedTuple):
+    """Seconds of processor time of one beat: in a loop, with rests, and over many connections."""
 
     ours: float
     bare: float
+    rested: float
+    spread: float
 
 
-def loop(place: Place, plan: Plan) -> Loop:
+def one_beat(place: Place, plan: Plan) -> Beat:
     """Measure what one beat takes of a client that does nothing else."""
     with crew() as workers:
         workers.append(
             Worker("bare", place, "load-bare", plan.core(), seconds=min(8.0, plan.seconds))
         )
         said = workers[0].wait("ours")
-    return Loop(said["ours"], said["bare"])
+    return Beat(said["ours"], said["bare"], said["rested"], bare_instances(place, plan))
 
 
 def members(place: Place, plan: Plan) -> Beating:
@@ -62,12 +69,32 @@ def members(place: Place, plan: Plan) -> Beating:
             workers.append(Worker("members", place, group, core, **told))
         how = f"{plan.members:,} members in {_processes(len(workers))}"
         due = len(workers) / plan.interval
-        return _measured(place, plan, list(workers), workers, (plan.members, how, due))
+        return _measured(place, plan, list(workers), workers, (plan.members, how, True, due))
 
 
 def instances(place: Place, plan: Plan) -> Beating:
     """Let many instances beat over few connections, or over one each where they must."""
-    group, core = "load-instances", plan.core()
+    with crew() as workers:
+        size, how = _instances(place, plan, workers, bare=False)
+        due = size / plan.interval
+        return _measured(place, plan, list(workers), workers, (size, how, False, due))
+
+
+def bare_instances(place: Place, plan: Plan) -> float:
+    """Let the bare client beat in our place; returns seconds of processor time of a beat."""
+    with crew() as workers:
+        _instances(place, plan, workers, bare=True)
+        for worker in workers:
+            worker.wait("joined")
+        before = _beats(workers)
+        time.sleep(min(plan.seconds, ROUNDS * plan.interval))
+        after = _beats(workers)
+    return (after["processor"] - before["processor"]) / (after["beats"] - before["beats"])
+
+
+def _instances(place: Place, plan: Plan, workers: list[Worker], *, bare: bool) -> tuple[int, str]:
+    """Start those who beat; returns how many instances there are, in words too."""
+    group, core = "load-bare" if bare else "load-instances", plan.core()
     if place.one_life:
         size = drivers = min(plan.instances, plan.sessions)
         how = f"{size:,} instances with a session each"
@@ -76,15 +103,12 @@ def instances(place: Place, plan: Plan) -> Beating:
         drivers = max(1, min(plan.connections // place.connections, size))
         how = f"{size:,} instances over {drivers * place.connections:,} connections"
     counts = _parts(size, drivers)
-    with crew() as workers:
-        processes = min(plan.processes, drivers)
-        for number in range(processes):
-            told = {"prefix": f"alone-{number}", "share": number / drivers}
-            counted = {"counts": counts[number::processes]}
-            workers.append(Worker("instances", place, group, core, **told, **counted))
-        how += f" of {_processes(processes)}"
-        due = size / plan.interval
-        return _measured(place, plan, list(workers), workers, (size, how, due))
+    processes = min(plan.processes, drivers)
+    for number in range(processes):
+        told = {"prefix": f"alone-{number}", "share": number / drivers, "bare": bare}
+        counted = {"counts": counts[number::processes]}
+        workers.append(Worker("instances", place, group, core, **told, **counted))
+    return size, f"{how} of {_processes(processes)}"
 
 
 def _measured(
@@ -92,9 +116,9 @@ def _measured(
     plan: Plan,
     fleet: Sequence[Worker],
     workers: list[Worker],
-    what: tuple[int, str, float],
+    what: tuple[int, str, bool, float],
 ) -> Beating:
-    size, how, due = what
+    size, how, rests, due = what
     group, core = fleet[0].group, plan.core()
     lister = Worker("listing", place, group, core)
     watcher = Worker("watching", place, group, core)
@@ -124,6 +148,7 @@ def _measured(
     return Beating(
         size,
         how,
+        rests,
         due,
         (after["beats"] - before["beats"]) / seconds,
         after["late"],

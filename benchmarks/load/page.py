@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from benchmarks import machine
-from benchmarks.load.beating import Beating, Loop
+from benchmarks.load.beating import Beat, Beating
 from benchmarks.load.kills import Kills
 from benchmarks.load.plan import Plan
 from benchmarks.places import Place
@@ -44,7 +44,7 @@ class Seen(NamedTuple):
     """All that was measured on one store."""
 
     place: Place
-    loop: Loop
+    beat: Beat
     beating: Sequence[Beating]
     kills: Sequence[Kills]
 
@@ -78,9 +78,11 @@ def section(seen: Seen) -> str:
 
 def rows_of(seen: Seen) -> Iterator[Row]:
     """Yield the lines of one store's table."""
-    bare = seen.loop.bare
+    bare = seen.beat.bare
     yield Row("processor time of a beat: bare client, loop", _time(bare))
-    yield Row("the same, ours", *_per_beat(seen.loop.ours, bare))
+    yield Row("the same, ours", *_per_beat(seen.beat.ours, bare))
+    yield Row("bare client, resting between beats", _time(seen.beat.rested))
+    yield Row("bare client, in place of the instances below", _time(seen.beat.spread))
     for one in seen.beating:
         yield Row(f"**{one.how}**", "")
         late = f", up to {_time(one.late)} late" if one.late > 0 else ""
@@ -91,7 +93,8 @@ def rows_of(seen: Seen) -> Iterator[Row]:
         yield Row("listing: full objects", _time(one.listing))
         yield Row("processor: store", "in the clients" if one.store is None else f"{one.store:.2%}")
         yield Row("processor: clients", f"{one.clients:.2%}")
-        yield Row("processor time of a beat, clients", *_per_beat(one.client_per_beat, bare))
+        against = seen.beat.rested if one.rests else seen.beat.spread
+        yield Row("processor time of a beat, clients", *_per_beat(one.client_per_beat, against))
         yield _false(one.false_downs, one.unknown)
     for kills in seen.kills:
         how = "with guardian" if kills.guardian else "without guardian"

@@ -12,7 +12,7 @@ import pytest
 from servers.fixtures import requirements
 from servers.memcached import Memcached
 
-from benchmarks.load.beating import Beating, Loop
+from benchmarks.load.beating import Beat, Beating
 from benchmarks.load.kills import Kills
 from benchmarks.load.page import Seen, rows_of
 
@@ -80,11 +80,11 @@ def test_an_interrupted_run_leaves_no_process():
     assert run.returncode == 130, words
 
 
-BEATING = Beating(10, "how", 1.0, 1.0, 0.0, 0, 0.01, 0.02, 0.0015, None, 0, 0)
+BEATING = Beating(10, "how", False, 1.0, 1.0, 0.0, 0, 0.01, 0.02, 0.0015, None, 0, 0)
 
 
 def verdicts(beating=BEATING, kills=()):
-    seen = Seen(None, Loop(ours=1.5e-3, bare=1e-3), [beating], kills)
+    seen = Seen(None, Beat(ours=1.5e-3, bare=1e-3, rested=4e-3, spread=1e-3), [beating], kills)
     return {row.what: row.reached for row in rows_of(seen) if row.reached is not None}
 
 
@@ -92,6 +92,8 @@ def test_a_beat_may_take_half_as_much_again_as_the_bare_clients():
     assert verdicts()["processor time of a beat, clients"]
     much = BEATING._replace(clients=0.0016)
     assert not verdicts(much)["processor time of a beat, clients"]
+    resting = much._replace(rests=True)
+    assert verdicts(resting)["processor time of a beat, clients"]
 
 
 def test_one_false_down_is_one_too_many():
