@@ -63,7 +63,7 @@ docs: $(DEV)  ## build the documentation into doc/build/html, warnings are error
 bench: $(TEST)  ## measure all stores and write doc/benchmarks.md; BENCH_ARGS chooses
 	@$(BIN)/python -m benchmarks --output doc/benchmarks.md $(BENCH_ARGS)
 
-load: $(TEST)  ## simulate a fleet on each server, five minutes for each; LOAD_ARGS chooses
+load: $(TEST)  ## simulate a fleet on each server, seven minutes for each; LOAD_ARGS chooses
 	@$(BIN)/python -m benchmarks.load --output doc/reliability-figures.md $(LOAD_ARGS)
 
 soak: $(TEST)  ## try random schedules of faults, for as long as SOAK_ARGS='--minutes N' says
