@@ -33,7 +33,6 @@ from .changes import (
 from .client import CLIENT_ERRORS
 from .clock import ServerClock
 from .layout import Paths, Stored
-from .rewrite import Rewrites
 from .session import Session
 from .sweep import Sweep
 from .wire import Node
@@ -73,7 +72,6 @@ class Members:
         self._beaten = Beaten((0, 0, 0), float("-inf"), set())
         self._beaten_at: float | None = None
         self._take_back_at = float("-inf")
-        self._rewrites = Rewrites(session, paths, instance_id)
         session.pulse = self._pulse
 
     @property
@@ -96,8 +94,7 @@ class Members:
         self._beaten_at = boottime()
         lost: list[Lost] = []
         for batch in batches(members):
-            if not self._rewrites.attempt(batch):
-                lost += self._changes.again(functools.partial(self._update, batch), batch)
+            lost += self._changes.again(functools.partial(self._update, batch), batch)
             self._wrote({key_of(member) for member in batch} - {key_of(one.member) for one in lost})
         return lost
 
@@ -108,7 +105,6 @@ class Members:
             self._wrote(set())
             with self._lock:
                 self._held -= {key_of(member) for member in batch}
-            self._rewrites.forget([key_of(member) for member in batch])
 
     def heartbeat(self, members: Sequence[Member]) -> list[Lost]:
         """See :meth:`servicegroup.driver.Driver.heartbeat`.
@@ -141,17 +137,14 @@ class Members:
         changes = self._changes.living(view)
         joined = []
         taken = set()
-        written = {}
         for member, place in zip(members, view.places, strict=True):
             before = None if place.stored is None else place.stored.member
             one = member.joined(place.incarnation + 1, now, before)
             joined.append(one)
             changes += self._changes.put(one, now, place)
-            written[key_of(one)] = self._rewrites.put(one, now, place)
             if place.stored is not None:
                 taken.add(place.stored.member.instance_id)
         self._session.change(changes + self._changes.touch(taken))
-        self._rewrites.remember(written)
         return joined
 
     def _update(self, members: Sequence[Member]) -> list[Lost]:
@@ -160,7 +153,6 @@ class Members:
         changes: list[Any] = []
         lost = []
         taken = set()
-        written = {}
         for member, place in zip(members, view.places, strict=True):
             loss = evidence(place, member)
             stored = place.stored
@@ -168,17 +160,14 @@ class Members:
                 lost.append(loss)
             elif stored is None or life_of(stored.member) != life_of(member):
                 changes += self._changes.put(member, now, place)
-                written[key_of(member)] = self._rewrites.put(member, now, place)
                 if stored is not None:
                     taken.add(stored.member.instance_id)
             elif stored.member.revision <= member.revision:
                 same = (stored.member.withdrawn is None) == (member.withdrawn is None)
                 since = stored.since if same else now
                 changes += self._changes.put(member, since, place)
-                written[key_of(member)] = self._rewrites.put(member, since, place)
         if changes or len(lost) < len(members):
             self._session.change(self._changes.living(view) + changes + self._changes.touch(taken))
-        self._rewrites.remember(written)
         return lost
 
     def _leave(self, members: Sequence[Member]) -> None:

@@ -207,7 +207,7 @@ class TestRequestsCounted:
                 assert driver.heartbeat(driver.context.instance_id, held) == []
             assert counting.asked == [22] * 5
 
-    def test_a_change_of_attributes_is_one_transaction(self, zookeeper):
+    def test_a_change_of_attributes_is_a_look_and_a_transaction(self, zookeeper):
         with (
             Proxy(zookeeper) as counting,
             Store("zookeeper", options(counting.address)) as store,
@@ -218,12 +218,12 @@ class TestRequestsCounted:
                 counting.asked.clear()
                 held = held._replace(revision=revision, attributes={"n": revision})
                 assert driver.update([held]) == []
-                assert counting.asked == [14]
+                assert counting.asked == [9, 22, 14]  # sync and multiRead are one round trip
                 assert seen(reader)["m"].member == held
 
 
-class TestRewrites:
-    """A change over what was written last, where that is not what is there."""
+class TestChanges:
+    """A change where what was written last is not what is there."""
 
     @pytest.fixture
     def store(self, zookeeper):
@@ -246,6 +246,14 @@ class TestRewrites:
         lost = driver.update([one._replace(revision=1) for one in held])
         assert told(lost) == {"removed": Loss.REMOVED, "taken": Loss.SUPERSEDED}
         assert seen(other)["kept"].member.revision == 1
+
+    def test_a_node_that_was_made_anew_is_not_taken_for_the_old_one(self, store):
+        driver, other = store.driver(), store.driver()
+        held = join(driver)  # both nodes are at version 0
+        other.leave([held])
+        newer = join(other)
+        assert told(driver.update([held._replace(revision=1)])) == {"m": Loss.SUPERSEDED}
+        assert seen(other)["m"].member == newer
 
     def test_a_node_that_was_written_by_hand_is_written_again(self, store, client):
         driver, reader = store.driver(), store.driver()
