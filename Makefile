@@ -17,13 +17,13 @@ DEV := $(VENV)/.made-dev
 # What is shared by tests is checked like the library; it lies on the tests' own import path.
 SHARED := tests/servers tests/faults/laboratory tests/faketime.py tests/faketime_site tests/conftest.py
 
-# Those that mostly wait for time to pass run two at a time; those that measure how soon something is
-# noticed run alone. With PYTEST_ARGS: whatever that says.
-ASIDE := tests/drivers tests/servers_tests tests/thirdparty tests/unit
+# Tests run two at a time, since most of them wait for time to pass; but those of faults run alone: a
+# machine that is short of time is one fault more. With PYTEST_ARGS: whatever that says.
+ALONE := tests/faults
 define RUN_TESTS
 sh -c 'if [ $$# -gt 0 ]; then exec "$(BIN)/python" -m pytest "$$@"; fi; \
-    "$(BIN)/python" -m pytest -n 2 --dist loadscope $(ASIDE); one=$$?; \
-    "$(BIN)/python" -m pytest $(ASIDE:%=--ignore=%) && exit $$one' tests $(PYTEST_ARGS)
+    "$(BIN)/python" -m pytest -n 2 --dist loadscope --ignore=$(ALONE); one=$$?; \
+    "$(BIN)/python" -m pytest $(ALONE) && exit $$one' tests $(PYTEST_ARGS)
 endef
 
 .DEFAULT_GOAL := help
