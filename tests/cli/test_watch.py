@@ -102,7 +102,10 @@ def test_silence_is_seen(watched, steady, cli):
     assert (down["event"], down["state"]) == ("down", "down")
     assert down["reason"].startswith("no beat for ")
     victim.send_signal(signal.SIGCONT)
-    assert event()["event"] == "up"
+    back = [event()["event"]]
+    if back == ["changed"]:  # that it came back is written down, and may be read at the same look
+        back.append(event()["event"])
+    assert back[-1] == "up"
 
 
 def test_it_ends_by_itself_when_told_to(cli):
