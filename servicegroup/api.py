@@ -20,7 +20,9 @@ from servicegroup.exceptions import (
 )
 from servicegroup.membership import Health, Membership, OnLost
 from servicegroup.model import Member, State, check_attributes, check_text
+from servicegroup.observer import Observer
 from servicegroup.process import Process
+from servicegroup.readiness import Readiness, readiness
 from servicegroup.roster import Roster
 from servicegroup.status import Cause, Liveness, MemberStatus
 from servicegroup.unsure import RAISE, Unknown
@@ -53,10 +55,13 @@ class ServiceGroup:
         loading.register_options(conf, kind)
         self.settings = config.settings(conf)
         self._kind = kind
+        self._further = loading.further(self.settings)
+        for one in self._further.values():
+            loading.register_options(conf, one)
         self._lock = threading.Lock()
         self._closed = False
         try:
-            self._process: Process | None = Process(conf, self.settings, kind)
+            self._process: Process | None = self._made()
         except cfg.ConfigSourceValueError as error:  # an option of the driver
             raise config.invalid(error) from error
         _instances.add(self)
@@ -133,8 +138,7 @@ class ServiceGroup:
         if own is not None:
             own.leave()
             return True
-        there = [door.remove(group_id, member_id) for door in process.doors()]
-        return any(there)
+        return process.remove(group_id, member_id)
 
     # -- questions ----------------------------------------------------------------------------
 
@@ -203,6 +207,21 @@ class ServiceGroup:
         """
         return self._running().door.findings()
 
+    def readiness(self) -> list[Readiness]:
+        """Return how far each group also reports to each driver of ``report_to``.
+
+        One look at each of both stores per group. A further store that does not answer is told in
+        its :class:`~servicegroup.readiness.Readiness`.
+
+        :raises DriverUnavailable: the store that members are judged by did not answer
+        """
+        process = self._running()
+        return [
+            one
+            for name, door in process.further.items()
+            for one in readiness(name, Observer(door, None, self.settings.limits), self.roster)
+        ]
+
     def watch(self, group_id: str) -> Watch:
         """Return a live view of a group and iterator over its changes; close it when done.
 
@@ -240,7 +259,8 @@ class ServiceGroup:
                 f"[servicegroup_database] connection, or [servicegroup] use_records=true"
             )
         records = getattr(process.records.driver, "records")  # noqa: B009
-        return Services(records, process.records, process.door, process.observer)
+        door, observer, aside = process.door, process.observer, process.remove_aside
+        return Services(records, process.records, door, observer, aside)
 
     @property
     def roster(self) -> Roster:
@@ -288,8 +308,11 @@ class ServiceGroup:
             if self._closed:
                 raise ServiceGroupError("this ServiceGroup is closed: make a new one")
             if self._process is None:
-                self._process = Process(self._conf, self.settings, self._kind)
+                self._process = self._made()
             return self._process
+
+    def _made(self) -> Process:
+        return Process(self._conf, self.settings, self._kind, self._further)
 
     def _verdict(self, group_id: str, member_id: str) -> Liveness:
         check_text("group id", group_id)

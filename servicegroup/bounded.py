@@ -64,11 +64,18 @@ class BoundedCaller:
         :raises CallTimeout: it did not come back within *timeout* seconds
         """
         future = self.submit(work)
+        if late_after is not None and late_after < timeout:
+            if not wait([future], late_after).done:
+                late()
+            timeout -= late_after
+        return self.result(future, timeout)
+
+    def result(self, future: Future[T], timeout: float) -> T:
+        """Return the result of what was submitted.
+
+        :raises CallTimeout: it did not come back within *timeout* seconds, and is abandoned
+        """
         try:
-            if late_after is not None and late_after < timeout:
-                if not wait([future], late_after).done:
-                    late()
-                timeout -= late_after
             return future.result(timeout)
         except FutureTimeoutError as error:
             if future.done():  # the work itself raised a TimeoutError

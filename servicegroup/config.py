@@ -44,6 +44,14 @@ OPTIONS: Sequence[cfg.Opt] = (
         help="Name of the driver that keeps the signs of life: an entry point of the namespace "
         "servicegroup.drivers. All members of a fleet must use the same one.",
     ),
+    cfg.ListOpt(
+        "report_to",
+        default=[],
+        help="Names of further drivers that members of this process beat in as well, so that a "
+        "fleet can move from one driver to another while it runs. Nobody here is judged by them: "
+        "one that fails changes no verdict, and is logged. The one named by 'driver' may be among "
+        "them, and is left out. Each costs one more write per process and interval.",
+    ),
     cfg.StrOpt(
         "host",
         sample_default="<$HOST_HOSTNAME, else the system's host name>",
@@ -126,6 +134,7 @@ class Settings:
     """The checked values of ``[servicegroup]``; all times in seconds."""
 
     driver: str
+    report_to: tuple[str, ...]
     host: str
     report_interval: float
     service_down_time: float
@@ -209,6 +218,7 @@ def _settings(conf: cfg.ConfigOpts) -> Settings:
         )
     return Settings(
         driver=values.driver,
+        report_to=tuple(dict.fromkeys(name for name in values.report_to if name)),
         host=_host(values.host),
         report_interval=interval,
         service_down_time=down,

@@ -15,6 +15,7 @@ from servicegroup.driver import Finding
 from servicegroup.exceptions import ConfigurationError, DriverUnavailable
 from servicegroup.flaps import came_back_lately
 from servicegroup.model import State
+from servicegroup.readiness import Readiness
 from servicegroup.status import Cause, MemberStatus, in_words
 
 if TYPE_CHECKING:  # it loads a database library
@@ -61,6 +62,7 @@ def _checks(load: Callable[[], cfg.ConfigOpts]) -> Iterator[Finding]:
     yield from _spelling(conf)
     loading.load(settings.driver)
     yield Finding("driver", True, f"{settings.driver} loads; {_installed()}")
+    yield from _left_out(settings)
     if settings.use_records:
         tables = _tables(conf)
         yield tables
@@ -74,6 +76,8 @@ def _checks(load: Callable[[], cfg.ConfigOpts]) -> Iterator[Finding]:
         statuses = service_group.roster.list()
         yield _members(statuses)
         yield from _returns(statuses)
+        for readiness in service_group.readiness():
+            yield _moving(readiness)
 
 
 def _configuration(conf: cfg.ConfigOpts, settings: config.Settings) -> Finding:
@@ -91,6 +95,13 @@ def _spelling(conf: cfg.ConfigOpts) -> Iterator[Finding]:
         meant = f"write {one.meant}" if one.meant is not None else "take it out"
         words = f"{one.place}: there is no option {one.name} in [{one.group}], nobody reads it"
         yield Finding("configuration", False, words, meant)
+
+
+def _left_out(settings: config.Settings) -> Iterator[Finding]:
+    further = loading.further(settings)
+    if left_out := [name for name in settings.report_to if name not in further]:
+        words = f"{', '.join(left_out)} of report_to is left out: it is named already"
+        yield Finding("driver", True, words)
 
 
 def _installed() -> str:
@@ -219,6 +230,30 @@ def _returns(statuses: Sequence[MemberStatus]) -> Iterator[Finding]:
         words = f"{len(lately)} came back lately without having left: {named}{more}"
         remedy = "see their logs: they crash or stall, or two processes use one member id"
         yield Finding("returns", False, words, remedy)
+
+
+def _moving(one: Readiness) -> Finding:
+    """Tell whether the driver could judge this group from now on without a false alarm."""
+    check = f"report_to {one.driver}"
+    if one.silent is not None:
+        remedy = "no verdict depends on it now; check that it runs, and that this host reaches it"
+        return Finding(check, False, f"not ready to switch: {one.silent}", remedy)
+    group = f"members of {one.group_id!r} also report to {one.driver}"
+    stale = ""
+    if one.stale:
+        stale = f"; only there are {len(one.stale)} more: {_named(one.stale)}"
+    if one.ready:
+        return Finding(check, True, f"ready to switch: all {one.alive:,} {group}{stale}")
+    missing = _named([f"{member_id} ({reason})" for member_id, reason in one.missing.items()])
+    reporting = one.alive - len(one.missing)
+    words = f"{reporting:,} of {one.alive:,} {group}; missing: {missing}{stale}"
+    remedy = f"set [servicegroup] report_to={one.driver} there, restart them, and see their logs"
+    return Finding(check, False, f"not ready to switch: {words}", remedy)
+
+
+def _named(words: Sequence[str]) -> str:
+    more = f" and {len(words) - NAMED} more" if len(words) > NAMED else ""
+    return ", ".join(words[:NAMED]) + more
 
 
 def _is_trouble(status: MemberStatus) -> bool:

@@ -33,7 +33,13 @@ MARGIN = 0.1
 
 
 class Heart:
-    """All memberships of one process. *reports*: the judged store first, then any others."""
+    """All memberships of one process.
+
+    :param reports: to the store that they are judged by, then to that of their records, if it is
+        another one
+    :param further: to stores that others may judge them by. What these do changes nothing here:
+        nothing waits for them, and a member that one of them loses is only no longer reported to it
+    """
 
     def __init__(
         self,
@@ -41,10 +47,13 @@ class Heart:
         reports: Sequence[Report],
         observer: Observer,
         guardian: Guardian | None = None,
+        further: Sequence[Report] = (),
     ) -> None:
         self._settings = settings
         self._guardian = guardian
         self._reports = reports
+        self._further = further
+        self._everywhere = [*reports, *further]
         self._judged = reports[0]
         self._forgetter: Forgetter | None = None
         if settings.forget_after is not None:
@@ -61,7 +70,7 @@ class Heart:
         self._first_joined = float("-inf")
         self._recoveries = 0
         self._answers = 0  # the judged store's recoveries, when its members were seen last
-        for report in reports:
+        for report in self._everywhere:
             report.landed = self._rouse
 
     def join(
@@ -83,7 +92,7 @@ class Heart:
         if not self._memberships:
             self._first_joined = boottime()
         self._memberships[key] = membership
-        for report in self._reports:
+        for report in self._everywhere:
             report.want(member, changed=False)
         if self._guardian is not None:
             self._guardian.start(boottime())
@@ -122,6 +131,7 @@ class Heart:
             LOG.warning("leaving is not confirmed and will be tried again: %s", error)
             self._run()
             return False
+        self._rouse()  # the further ones are told by the heart
         return True
 
     @property
@@ -152,10 +162,9 @@ class Heart:
         for membership in left:
             self._forget(membership, leave=True)
             membership.tell_left()
-        for report in self._reports:
+        for flushed in [report.flushed() for report in self._everywhere if report.busy]:
             try:
-                if report.busy:
-                    report.flush(max(0.05, until - boottime()))
+                flushed(max(0.05, until - boottime()))
             except ServiceGroupError as error:
                 clean = False
                 if left:
@@ -167,6 +176,7 @@ class Heart:
             except Exception:
                 clean = False
                 LOG.exception("leaving failed")
+        for report in self._everywhere:
             report.close()
         if self._guardian is not None:
             self._guardian.dismiss(clean=clean)
@@ -234,7 +244,13 @@ class Heart:
             if membership is not None and reason != membership.member.withdrawn:
                 self._withdraw(membership, reason)
             until = min(until, check.due)
-        return min(until, self._contact(now))
+        until = min(until, self._contact(now))
+        for report in self._further:
+            lost, again = report.step(now)
+            for one in lost:
+                self._lost_elsewhere(report, one)
+            until = min(until, again)
+        return until
 
     def _contact(self, now: float) -> float:
         """Tell the members when they cannot be seen any more, and when they can again."""
@@ -273,7 +289,7 @@ class Heart:
                 membership.member = stored
         except BaseException as error:
             self._memberships.pop(key, None)
-            for report in self._reports:
+            for report in self._everywhere:
                 report.drop(key, leave=True)
             if isinstance(error, DriverUnavailable) or not isinstance(error, ServiceGroupError):
                 # The store may have taken it without our hearing so: leave as soon as it answers.
@@ -285,7 +301,7 @@ class Heart:
         member = membership.member
         member = member._replace(**changes, revision=member.revision + 1)
         membership.member = member
-        for report in self._reports:
+        for report in self._everywhere:
             report.want(member, changed=True)
 
     def _withdraw(self, membership: Membership, reason: str | None) -> None:
@@ -315,18 +331,23 @@ class Heart:
             return
         if lost.loss is Loss.REMOVED and self._settings.rejoin_removed:
             LOG.warning("%r was removed by an operator: joining again", membership)
-            for report in self._reports:
+            for report in self._everywhere:
                 report.forget(key)
             return
         self._forget(membership, leave=False)
-        if lost.loss is Loss.SUPERSEDED:
-            by = lost.by
-            who = f"process {by.process_id} on host {by.hostname}" if by else "another process"
-            reason = f"superseded: {who} joined later under the same member id"
-        else:
-            reason = "removed by an operator"
+        reason = _reason(lost)
         LOG.error("%r is no longer a member and stops beating: %s", membership, reason)
         self._call_back(membership.tell_lost(reason, for_good=True))
+
+    def _lost_elsewhere(self, report: Report, lost: Lost) -> None:
+        key = (lost.member.group_id, lost.member.member_id)
+        if lost.loss is Loss.REMOVED and self._settings.rejoin_removed:
+            report.forget(key)
+            return
+        report.drop(key, leave=False)
+        if (membership := self._memberships.get(key)) is not None:
+            name, reason = report.door.name, _reason(lost)
+            LOG.error("%r is a member still, but not in %s any more: %s", membership, name, reason)
 
     def _forget(self, membership: Membership, *, leave: bool) -> None:
         key = (membership.member.group_id, membership.member.member_id)
@@ -337,6 +358,8 @@ class Heart:
                 check.close()
             for report in self._reports:
                 report.drop(key, leave=leave)
+            for report in self._further:  # of the loss, if it is one, they need not know
+                report.drop(key, leave=True)
 
     def _groups(self) -> set[str]:
         return {group_id for group_id, _ in list(self._memberships)}
@@ -356,3 +379,11 @@ class Heart:
                 LOG.exception("the on_lost callback failed")
 
         self._tell.submit(run)
+
+
+def _reason(lost: Lost) -> str:
+    if lost.loss is not Loss.SUPERSEDED:
+        return "removed by an operator"
+    by = lost.by
+    who = f"process {by.process_id} on host {by.hostname}" if by else "another process"
+    return f"superseded: {who} joined later under the same member id"

@@ -29,9 +29,10 @@ _EXTRAS = {
 }
 
 
-def load(name: str) -> type[Driver]:
+def load(name: str, option: str = "driver") -> type[Driver]:
     """Return the driver class of that name.
 
+    :param option: where the name stands, for the message
     :raises DriverNotFound: it is not installed, its library is missing, or it is no driver; the
         message names the remedy and lists what is installed
     """
@@ -47,20 +48,34 @@ def load(name: str) -> type[Driver]:
         on_missing_entrypoints_callback=lambda missing: None,  # noqa: ARG005
     )
     if failures:
-        raise _broken(name, failures[0]) from failures[0]
+        raise _broken(name, option, failures[0]) from failures[0]
     plugins = [extension.plugin for extension in manager]
     if not plugins:
         raise DriverNotFound(
-            f"[{config.GROUP}] driver={name!r} is not installed; installed are: "
+            f"[{config.GROUP}] {option}={name!r} is not installed; installed are: "
             f"{', '.join(installed())}"
         )
     plugin = plugins[0]
     if not (isinstance(plugin, type) and issubclass(plugin, Driver)):
         raise DriverNotFound(
-            f"[{config.GROUP}] driver={name!r} names {plugin!r}, which is no subclass of "
+            f"[{config.GROUP}] {option}={name!r} names {plugin!r}, which is no subclass of "
             f"servicegroup.driver.Driver; its author has to mend its entry point in {NAMESPACE}"
         )
     return plugin
+
+
+def further(settings: config.Settings) -> dict[str, type[Driver]]:
+    """Return the drivers of ``report_to`` by name; the one that judges is left out, by any name.
+
+    :raises DriverNotFound: as :func:`load`, also for those that are left out
+    """
+    judging = load(settings.driver)
+    found: dict[str, type[Driver]] = {}
+    for name in settings.report_to:
+        kind = load(name, "report_to")
+        if kind is not judging and kind not in found.values():
+            found[name] = kind
+    return found
 
 
 def installed() -> list[str]:
@@ -104,12 +119,12 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [(group, list(options.values())) for group, options in groups.items()]
 
 
-def _broken(name: str, error: BaseException) -> DriverNotFound:
+def _broken(name: str, option: str, error: BaseException) -> DriverNotFound:
     if isinstance(error, ImportError) and name in _EXTRAS:
         return DriverNotFound(
-            f"[{config.GROUP}] driver={name!r} needs a library that is not installed ({error}): "
+            f"[{config.GROUP}] {option}={name!r} needs a library that is not installed ({error}): "
             f"pip install 'servicegroup[{_EXTRAS[name]}]'"
         )
     return DriverNotFound(
-        f"[{config.GROUP}] driver={name!r} cannot be loaded: {type(error).__name__}: {error}"
+        f"[{config.GROUP}] {option}={name!r} cannot be loaded: {type(error).__name__}: {error}"
     )

@@ -6,6 +6,7 @@ import logging
 import os
 import uuid
 import weakref
+from collections.abc import Mapping
 
 from oslo_config import cfg
 
@@ -15,7 +16,7 @@ from servicegroup.bystander import Bystander
 from servicegroup.clock import boottime
 from servicegroup.door import Door
 from servicegroup.driver import Capability, Context, Driver
-from servicegroup.exceptions import NotSupported, ServiceGroupError
+from servicegroup.exceptions import ConfigurationError, NotSupported, ServiceGroupError
 from servicegroup.guardian.handle import REASON, Guardian
 from servicegroup.heart import Heart
 from servicegroup.observer import Observer
@@ -27,12 +28,24 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds: what closing a client always gets, even if leaving took the whole deadline.
 SHORTEST_STOP = 0.1
+#: What is said in the log of stores that nobody here is judged by.
+ASIDE = " (report_to: no verdict here depends on it)"
 
 
 class Process:
-    """Clients, threads and an identity. A forked child makes its own, and keeps this untouched."""
+    """Clients, threads and an identity. A forked child makes its own, and keeps this untouched.
 
-    def __init__(self, conf: cfg.ConfigOpts, settings: config.Settings, kind: type[Driver]) -> None:
+    :param kind: the driver that members are judged by
+    :param further: those that they are only reported to, by name
+    """
+
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts,
+        settings: config.Settings,
+        kind: type[Driver],
+        further: Mapping[str, type[Driver]],
+    ) -> None:
         self.pid = os.getpid()
         self.instance_id = str(uuid.uuid4())
         context = Context(conf, settings, self.instance_id)
@@ -42,22 +55,49 @@ class Process:
         if Capability.RECORDS in self.door.capabilities:
             self.records = self.door
         elif settings.use_records:
-            self.records = Door("db", _records_driver(conf)(context))
-            reports.append(self._report(self.records, settings, settings.record_interval))
+            records = _records_driver(conf)
+            self.records = Door("db", records(context))
+            # Where others judge by it, it must be told as often as they expect.
+            judges = records in further.values()
+            interval = settings.report_interval if judges else settings.record_interval
+            reports.append(self._report(self.records, settings, interval))
+        #: The stores of ``report_to``; that of the records may be one of them.
+        self.further = {name: self._further(name, one, context) for name, one in further.items()}
         self.observer = Observer(self.door, self.records, settings.limits)
         guardian = None
         if settings.guardian and Capability.READ_ONLY not in self.door.capabilities:
             guardian = Guardian(self._last_wills, settings.service_down_time)
-        self.heart = Heart(settings, reports, self.observer, guardian)
+        pace = settings.report_interval
+        aside = [self._report(door, settings, pace, standing=ASIDE) for door in self.aside]
+        self.heart = Heart(settings, reports, self.observer, guardian, aside)
         interval = min(settings.poll_interval, settings.report_interval)
         self.bystander = Bystander(self.door, interval, lambda: self.heart.beats)
         self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
 
-    def _report(self, door: Door, settings: config.Settings, interval: float) -> Report:
-        return Report(door, self.instance_id, interval, settings.call_timeout, boottime)
+    def _report(
+        self, door: Door, settings: config.Settings, interval: float, *, standing: str = ""
+    ) -> Report:
+        timeout = settings.call_timeout
+        return Report(door, self.instance_id, interval, timeout, boottime, standing=standing)
+
+    def _further(self, name: str, kind: type[Driver], context: Context) -> Door:
+        if self.records is not None and isinstance(self.records.driver, kind):
+            return self.records
+        driver = kind(context)
+        if Capability.READ_ONLY in driver.capabilities:
+            raise ConfigurationError(
+                f"[{config.GROUP}] report_to={name!r} cannot be: that driver only reads, its "
+                f"members come from elsewhere; leave it out"
+            )
+        return Door(name, driver)
 
     def _last_wills(self) -> list[LastWill]:
-        wills = [door.last_will(REASON) for door in self.doors()]
+        wills = [door.last_will(REASON) for door in self._judging()]
+        for door in self.aside:
+            try:
+                wills.append(door.last_will(REASON))
+            except Exception as error:  # noqa: BLE001 - the others are worth a guardian
+                LOG.warning("nobody can speak for this process in %s: %s", door.name, error)
         offered = [will for will in wills if will is not None]
         if not offered:
             raise NotSupported(f"driver {self.door.name!r} offers no last will")
@@ -65,6 +105,29 @@ class Process:
 
     def doors(self) -> list[Door]:
         """All stores that this process talks to."""
+        return [*self._judging(), *self.aside]
+
+    def remove(self, group_id: str, member_id: str) -> bool:
+        """Take a member out of every store, whoever holds it; returns whether there was one."""
+        there = [door.remove(group_id, member_id) for door in self._judging()]
+        return self.remove_aside(group_id, member_id) or any(there)
+
+    def remove_aside(self, group_id: str, member_id: str) -> bool:
+        """Take a member out of the stores that nobody here is judged by; never raises for them."""
+        there = False
+        for door in self.aside:
+            try:
+                there |= door.remove(group_id, member_id)
+            except ServiceGroupError as error:
+                LOG.warning("%s/%s may still be in %s: %s", group_id, member_id, door.name, error)
+        return there
+
+    @property
+    def aside(self) -> list[Door]:
+        """The stores that are reported to, and that no verdict here depends on."""
+        return [door for door in self.further.values() if door is not self.records]
+
+    def _judging(self) -> list[Door]:
         return [self.door] if self.records in (None, self.door) else [self.door, self.records]
 
     def close(self, deadline: float) -> None:

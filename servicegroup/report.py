@@ -6,7 +6,6 @@ import logging
 import random
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
 
 from servicegroup.bounded import BoundedCaller, CallTimeout
 from servicegroup.door import Door
@@ -17,7 +16,6 @@ from servicegroup.status import in_words
 
 LOG = logging.getLogger(__name__)
 
-T = TypeVar("T")
 Key = tuple[str, str]
 
 #: Beats are sent this much early at most, as a share of the interval, so that a fleet spreads.
@@ -35,6 +33,10 @@ class Report:
 
     The desired members are set from any thread by the heart; everything that talks to the store
     runs on one thread, so that no older write can overtake a newer one.
+
+    :param interval: seconds between two beats
+    :param clock: the heart's clock
+    :param standing: what the store is to this process, for the log
     """
 
     def __init__(
@@ -44,8 +46,11 @@ class Report:
         interval: float,
         call_timeout: float,
         clock: Callable[[], float],
+        *,
+        standing: str = "",
     ) -> None:
         self.door = door
+        self._standing = standing
         #: When the last beat that succeeded was *sent*, by the heart's clock.
         self.heard_at = float("-inf")
         #: Called, on any thread, when a request came back.
@@ -63,6 +68,7 @@ class Report:
         self._changed: set[Key] = set()
         self._leaving: dict[Key, Member] = {}
         self._doubtful: set[Key] = set()
+        self._asked: set[Key] = set()  # joins that were sent, and not answered so far
         self._hurried = False
         self._flight: tuple[Future[list[Lost]], float] | None = None
         self._due = float("-inf")
@@ -72,8 +78,10 @@ class Report:
     # -- desired state, from any thread -------------------------------------------------------
 
     def want(self, member: Member, *, changed: bool) -> None:
-        """Keep *member* in the store from now on; *changed*: its description is new."""
+        """Keep *member* in the store from now on; *changed*: as before, its description is new."""
         key = (member.group_id, member.member_id)
+        if changed and key not in self._desired:  # the store gave it to another life meanwhile
+            return
         self._desired[key] = member
         if changed and key in self._incarnations:
             self._changed.add(key)
@@ -88,6 +96,9 @@ class Report:
         self._joined_at.pop(key, None)
         if leave and stored is not None:
             self._leaving[key] = stored
+            self.hurry()
+        elif leave and key in self._asked:
+            self._doubtful.add(key)
             self.hurry()
 
     def doubt(self, key: Key) -> None:
@@ -121,17 +132,19 @@ class Report:
 
         :raises DriverUnavailable: it did not answer within *timeout* seconds
         """
-        return self.call(self._settle, timeout)
+        return self.flushed()(timeout)
 
-    def call(self, work: Callable[[], T], timeout: float) -> T:
-        """Run *work* on this report's thread, and wait at most *timeout* seconds.
+    def flushed(self) -> Callable[[float], list[Lost]]:
+        """Begin to :meth:`flush`, so that several stores do so at once; returns what waits."""
+        future = self._caller.submit(self._settle)
 
-        :raises DriverUnavailable: the store did not answer
-        """
-        try:
-            return self._caller.call(work, timeout)
-        except CallTimeout as error:
-            raise self._silent(error) from error
+        def wait(timeout: float) -> list[Lost]:
+            try:
+                return self._caller.result(future, timeout)
+            except CallTimeout as error:
+                raise self._silent(error) from error
+
+        return wait
 
     @property
     def busy(self) -> bool:
@@ -206,8 +219,10 @@ class Report:
         joining = [m for key, m in list(self._desired.items()) if key not in self._incarnations]
         if joining:
             sent = self._clock()
-            for member in self.door.join(joining):
+            for member in self._join(joining):
                 key = (member.group_id, member.member_id)
+                self._asked.discard(key)
+                self._doubtful.discard(key)
                 self._incarnations[key] = member
                 self._joined_at[key] = sent
                 if key not in self._desired:  # left while it joined
@@ -233,6 +248,17 @@ class Report:
                 self._changed.discard(key)
         return lost
 
+    def _join(self, members: list[Member]) -> list[Member]:
+        keys = {(member.group_id, member.member_id) for member in members}
+        self._asked |= keys
+        try:
+            return self.door.join(members)
+        except DriverUnavailable:
+            raise  # it may have stored them all the same
+        except ServiceGroupError:
+            self._asked -= keys
+            raise
+
     def _retract(self, key: Key) -> None:
         group_id, member_id = key
         seen = self.door.sightings(group_id, [member_id], attributes=False)
@@ -240,6 +266,7 @@ class Report:
         if mine:
             self.door.leave(mine)
         self._doubtful.discard(key)
+        self._asked.discard(key)
 
     # -- transitions --------------------------------------------------------------------------
 
@@ -259,9 +286,10 @@ class Report:
         if self._failing_since is not None:
             self.recoveries += 1
             LOG.warning(
-                "the store of driver %s answers again after %s",
+                "the store of driver %s answers again after %s%s",
                 self.door.name,
                 in_words(now - self._failing_since),
+                self._standing,
             )
         self._failing_since, self._failures = None, 0
         return lost
@@ -273,8 +301,9 @@ class Report:
         if self._failing_since is None:
             self._failing_since = now
             LOG.error(
-                "lost contact with the store of driver %s, trying again until it answers: %s",
+                "lost contact with the store of driver %s%s, trying again until it answers: %s",
                 self.door.name,
+                self._standing,
                 error,
                 exc_info=error if unexpected else None,
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from servicegroup.db.operator import Operator, no_such_service
@@ -76,7 +76,15 @@ class Services:
     for a record that is not there.
     """
 
-    def __init__(self, records: Records, kept_by: Door, door: Door, observer: Observer) -> None:
+    def __init__(
+        self,
+        records: Records,
+        kept_by: Door,
+        door: Door,
+        observer: Observer,
+        remove_aside: Callable[[str, str], bool],
+    ) -> None:
+        self._remove_aside = remove_aside
         self._records = records
         self._kept_by = kept_by
         self._door = door
@@ -153,8 +161,10 @@ class Services:
         try:
             self._kept_by.run(lambda: operator.delete(group_id, member_id))
         except NoSuchService:
-            if not freed:
+            if not (self._remove_aside(group_id, member_id) or freed):
                 raise
+        else:
+            self._remove_aside(group_id, member_id)
 
     def version_range(self, group_id: str) -> tuple[int, int] | None:
         """Return the lowest and the highest version among a group's members, in one aggregate.

@@ -4,6 +4,7 @@ import pytest
 from program.cli import DOWN, UNREACHABLE
 
 from servicegroup import ServiceGroup, doctor
+from servicegroup.testing import MemoryStore
 
 #: Whoever is killed just falls silent.
 SILENT = {"OS_SERVICEGROUP__GUARDIAN": "false"}
@@ -53,6 +54,7 @@ def test_the_store_does_not_answer(cli, inside):
     ("options", "words"),
     [
         ({"driver": "etcd9"}, "driver='etcd9' is not installed"),
+        ({"report_to": "memory,etcd9"}, "report_to='etcd9' is not installed"),
         ({"service_down_time": 0.3}, "use at least 0.66"),
         ({"report_interval": "soon"}, "'soon'"),
     ],
@@ -144,6 +146,54 @@ def test_members_that_came_back_without_having_left(cli, inside):
     result, remedy = findings(done)["returns"]
     assert result == "wrong: 1 came back lately without having left: g/m (2 times)"
     assert "two processes use one member id" in remedy
+
+
+@pytest.fixture
+def reporting(cli):
+    """A process that is judged by the database and reports to the memory store as well."""
+    cli.configure(report_to="memory,db")
+    with ServiceGroup(cli.conf()) as reporting:
+        yield reporting
+
+
+def test_a_fleet_that_can_switch(reporting, inside, until):
+    reporting.join("g", "m")
+    until(lambda: reporting.readiness()[0].ready)
+    done = inside("doctor")
+    assert done.returncode == 0, done.stdout
+    found = findings(done)
+    words = "ok: ready to switch: all 1 members of 'g' also report to memory"
+    assert found["report_to memory"][0] == words
+    assert found["driver"][0] == "ok: db of report_to is left out: it is named already"
+
+
+def test_a_fleet_that_cannot_switch_yet(service_group, reporting, inside, until):
+    reporting.join("g", "m")
+    for number in range(5):
+        service_group.join("g", f"old-{number}")
+    until(lambda: len(reporting.readiness()[0].missing) == 5)
+    done = inside("doctor")
+    assert done.returncode == 1
+    result, remedy = findings(done)["report_to memory"]
+    assert result == (
+        "wrong: not ready to switch: 1 of 6 members of 'g' also report to memory; missing: "
+        "old-0 (not there), old-1 (not there), old-2 (not there) and 2 more"
+    )
+    assert "report_to=memory there" in remedy
+
+
+def test_a_further_store_that_is_away(reporting, inside):
+    reporting.join("g", "m")
+    store = MemoryStore.named("default")
+    store.unavailable = True
+    try:
+        done = inside("doctor")
+    finally:
+        store.unavailable = False
+    assert done.returncode == 1
+    result, remedy = findings(done)["report_to memory"]
+    assert "not ready to switch: the store of driver 'memory' did not answer" in result
+    assert "no verdict depends on it" in remedy
 
 
 @pytest.mark.parametrize(("used", "well"), [(80, True), (81, False)])

@@ -98,7 +98,7 @@ def test_an_unknown_driver_lists_what_is_installed():
 
 
 def test_a_driver_whose_library_is_missing_names_the_extra(monkeypatch):
-    error = loading._broken("zookeeper", ModuleNotFoundError("No module named 'kazoo'"))
+    error = loading._broken("zookeeper", "driver", ModuleNotFoundError("No module named 'kazoo'"))
     assert "pip install 'servicegroup[zookeeper]'" in str(error)
 
 

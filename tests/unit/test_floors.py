@@ -22,6 +22,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "F3": [
         {"process", "services", "schema", "spelling", "conductors", "hypervisors"},
         {"roster"},
+        {"readiness"},
         {"api"},
         {"__init__", "doctor"},
     ],
