@@ -15,7 +15,7 @@ BASE := $(VENV)/.made-base
 TEST := $(VENV)/.made-test
 DEV := $(VENV)/.made-dev
 # What is shared by tests is checked like the library; it lies on the tests' own import path.
-SHARED := tests/servers tests/faults/laboratory tests/faketime.py tests/faketime_site tests/conftest.py
+SHARED := tests/servers tests/kubeapi tests/faults/laboratory tests/faketime.py tests/faketime_site tests/conftest.py
 
 # Tests run two at a time, since most of them wait for time to pass; but those of faults run alone: a
 # machine that is short of time is one fault more. With PYTEST_ARGS: whatever that says.

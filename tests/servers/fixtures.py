@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 import pytest
 from servers.database import DatabaseServer
 from servers.home import Home
+from servers.kubernetes import Kubernetes
 from servers.mariadb import MariaDB
 from servers.memcached import Memcached
 from servers.postgresql import PostgreSQL
@@ -20,7 +21,7 @@ D = TypeVar("D", bound=DatabaseServer)
 D_co = TypeVar("D_co", bound=DatabaseServer, covariant=True)
 
 #: The shared server of each kind, by the name of its fixture.
-SHARED = ("postgresql", "mariadb", "zookeeper", "memcached")
+SHARED = ("postgresql", "mariadb", "zookeeper", "memcached", "kubernetes")
 
 
 class DatabaseFactory(Protocol[D_co]):
@@ -29,6 +30,12 @@ class DatabaseFactory(Protocol[D_co]):
     def __call__(
         self, *, skewable: bool = False, settings: Mapping[str, str] | None = None
     ) -> D_co: ...
+
+
+class KubernetesFactory(Protocol):
+    """Starts one more API server, ended after the test."""
+
+    def __call__(self, **how: Any) -> Kubernetes: ...
 
 
 class MemcachedFactory(Protocol):
@@ -77,6 +84,12 @@ def zookeeper(server_home: Home) -> Iterator[ZooKeeper]:
 def memcached(server_home: Home) -> Iterator[Memcached]:
     """Run one memcached for the whole session; a test that takes it may flush it."""
     yield from _shared(lambda: Memcached(server_home))
+
+
+@pytest.fixture(scope="session")
+def kubernetes(server_home: Home) -> Iterator[Kubernetes]:
+    """Run one API server for the whole session; tests take namespaces of their own."""
+    yield from _shared(lambda: Kubernetes(server_home))
 
 
 @pytest.fixture
@@ -134,6 +147,20 @@ def memcached_server(server_home: Home) -> Iterator[MemcachedFactory]:
         def make(**how: Any) -> Memcached:
             with requirements():
                 server = Memcached(server_home, **how)
+            started.enter_context(server)
+            return server
+
+        yield make
+
+
+@pytest.fixture
+def kubernetes_server(server_home: Home) -> Iterator[KubernetesFactory]:
+    """Start API servers that the test may kill, pause or restart."""
+    with ExitStack() as started:
+
+        def make(**how: Any) -> Kubernetes:
+            with requirements():
+                server = Kubernetes(server_home, **how)
             started.enter_context(server)
             return server
 

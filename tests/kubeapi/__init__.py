@@ -1,0 +1,1 @@
+"""A strict Kubernetes API server of one process, for tests: leases, pods and what they need."""
