@@ -9,9 +9,15 @@ __all__ = [
     "DatabaseNotReady",
     "DriverNotFound",
     "DriverUnavailable",
+    "EmptyRing",
+    "InvalidInventory",
     "InvalidMember",
+    "InvalidPlacement",
     "LivenessUnknown",
     "MemberExists",
+    "NoSuchConductor",
+    "NoSuchHypervisor",
+    "NoSuchNode",
     "NoSuchService",
     "NotSupported",
     "ServiceGroupError",
@@ -47,6 +53,30 @@ class MemberExists(ServiceGroupError):
 
 class NoSuchService(ServiceGroupError, LookupError):
     """No service record under this group and member id."""
+
+
+class InvalidInventory(ServiceGroupError, ValueError):
+    """A node or hypervisor that cannot be kept; the message names it, the field and what would."""
+
+
+class InvalidPlacement(ServiceGroupError, ValueError):
+    """A host, weight or exponent that no ring can have; the message says what would."""
+
+
+class EmptyRing(ServiceGroupError, LookupError):
+    """Nobody is there to serve a key."""
+
+
+class NoSuchConductor(ServiceGroupError, LookupError):
+    """No conductor of that host name."""
+
+
+class NoSuchNode(ServiceGroupError, LookupError):
+    """No node of that uuid or name in the inventory."""
+
+
+class NoSuchHypervisor(ServiceGroupError, LookupError):
+    """No hypervisor of that id, uuid or host name in the inventory."""
 
 
 class NotSupported(ServiceGroupError, NotImplementedError):
