@@ -29,7 +29,9 @@ from servicegroup.unsure import RAISE, Unknown
 from servicegroup.watch import Watch
 
 if TYPE_CHECKING:
+    from servicegroup.conductors import Conductors
     from servicegroup.driver import Finding
+    from servicegroup.inventory import Inventory
     from servicegroup.services import Services
 
 #: Largest version of a service: what a signed 32-bit column holds.
@@ -45,11 +47,14 @@ class ServiceGroup:
     as a context manager, or at the interpreter's regular exit.
 
     :param conf: the options are registered on it and read once, now
+    :param inventory: who keeps the nodes that conductors serve
     :raises ConfigurationError: options that cannot work, named with what would
     """
 
-    def __init__(self, conf: cfg.ConfigOpts) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, inventory: Inventory | None = None) -> None:
         self._conf = conf
+        self._own_inventory = inventory
+        self._fleet: tuple[Process, Conductors] | None = None
         config.register(conf)
         kind = loading.load(_driver_name(conf))
         loading.register_options(conf, kind)
@@ -268,6 +273,35 @@ class ServiceGroup:
         process = self._running()
         services = None if process.records is None else self.services
         return Roster(services, process.door, process.observer, self.leave)
+
+    @property
+    def conductors(self) -> Conductors:
+        """The conductors and the nodes that they serve; the same object each time."""
+        from servicegroup.conductors import Conductors
+
+        process = self._running()
+        with self._lock:
+            fleet = self._fleet
+            if fleet is None or fleet[0] is not process:
+                conductors = Conductors(
+                    self.settings,
+                    lambda: self.inventory,
+                    self.get_members,
+                    self.watch,
+                    self.join,
+                )
+                self._fleet = fleet = (process, conductors)
+            return fleet[1]
+
+    @property
+    def inventory(self) -> Inventory:
+        """Who keeps the nodes and hypervisors: what was given.
+
+        :raises ConfigurationError: none was given
+        """
+        if self._own_inventory is not None:
+            return self._own_inventory
+        raise ConfigurationError("there is no inventory: pass ServiceGroup(conf, inventory=...)")
 
     # -- life ---------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from oslo_config import cfg
 
 from servicegroup.exceptions import ConfigurationError
+from servicegroup.hashring import LARGEST_EXPONENT, PARTITION_EXPONENT
 from servicegroup.liveness import Limits
 from servicegroup.model import check_text
 
@@ -128,6 +129,32 @@ OPTIONS: Sequence[cfg.Opt] = (
     ),
 )
 
+CONDUCTOR_GROUP = "servicegroup_conductor"
+CONDUCTOR_OPTIONS: Sequence[cfg.Opt] = (
+    cfg.StrOpt(
+        "group",
+        default="ironic-conductor",
+        help="Group whose members are the conductors.",
+    ),
+    cfg.IntOpt(
+        "partition_exponent",
+        default=PARTITION_EXPONENT,
+        min=0,
+        max=LARGEST_EXPONENT,
+        help="Each conductor has 2 to the power of this number points on the ring. More points "
+        "share the nodes more evenly and take more memory: 20 bytes each. All processes of a "
+        "fleet must use the same; Ironic's is 5.",
+    ),
+)
+HYPERVISOR_GROUP = "servicegroup_hypervisor"
+HYPERVISOR_OPTIONS: Sequence[cfg.Opt] = (
+    cfg.StrOpt(
+        "group",
+        default="compute",
+        help="Group whose members run the hypervisors.",
+    ),
+)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -146,6 +173,9 @@ class Settings:
     forget_after: float | None
     guardian: bool
     stop_deadline: float
+    conductor_group: str
+    partition_exponent: int
+    hypervisor_group: str
 
     @property
     def call_timeout(self) -> float:
@@ -173,6 +203,8 @@ class Settings:
 def register(conf: cfg.ConfigOpts) -> None:
     """Register the core's options on *conf*. May be called again."""
     conf.register_opts(OPTIONS, group=GROUP)
+    conf.register_opts(CONDUCTOR_OPTIONS, group=CONDUCTOR_GROUP)
+    conf.register_opts(HYPERVISOR_OPTIONS, group=HYPERVISOR_GROUP)
 
 
 def settings(conf: cfg.ConfigOpts) -> Settings:
@@ -181,6 +213,8 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
     :raises ConfigurationError: values that cannot work, each or together
     """
     register(conf)
+    _checked(conf, CONDUCTOR_GROUP, CONDUCTOR_OPTIONS)
+    _checked(conf, HYPERVISOR_GROUP, HYPERVISOR_OPTIONS)
     try:
         return _settings(conf)
     except cfg.ConfigSourceValueError as error:
@@ -230,7 +264,20 @@ def _settings(conf: cfg.ConfigOpts) -> Settings:
         forget_after=_or(values.forget_after, None if use_records else FORGET_AFTER),
         guardian=values.guardian,
         stop_deadline=values.stop_deadline,
+        conductor_group=conf[CONDUCTOR_GROUP].group,
+        partition_exponent=conf[CONDUCTOR_GROUP].partition_exponent,
+        hypervisor_group=conf[HYPERVISOR_GROUP].group,
     )
+
+
+def _checked(conf: cfg.ConfigOpts, group: str, options: Sequence[cfg.Opt]) -> None:
+    for option in options:
+        try:
+            value = conf[group][option.dest]
+        except cfg.ConfigSourceValueError as error:
+            raise invalid(error, group) from error
+        if option.dest == "group":
+            check_text(f"[{group}] group", value)
 
 
 def _or(value: float | None, default: T) -> float | T:

@@ -77,7 +77,7 @@ class HashRing:
                 f"partition_exponent={partition_exponent!r} must be a number from 0 to "
                 f"{LARGEST_EXPONENT}; Ironic's is {PARTITION_EXPONENT}"
             )
-        self._replicas = 2**partition_exponent
+        self._replicas: int = 2**partition_exponent
         self.partition_exponent = partition_exponent
         self.weights = checked_weights(hosts, weights)
         #: The hosts, sorted.

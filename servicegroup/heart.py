@@ -21,7 +21,7 @@ from servicegroup.forget import Forgetter
 from servicegroup.guardian.handle import Guardian
 from servicegroup.health import HealthCheck
 from servicegroup.membership import Health, Membership, OnLost
-from servicegroup.model import Member, check_attributes
+from servicegroup.model import Member, check_attributes, storable_text
 from servicegroup.observer import Observer
 from servicegroup.report import Key, Report
 from servicegroup.status import in_words
@@ -132,6 +132,23 @@ class Heart:
             self._run()
             return False
         self._rouse()  # the further ones are told by the heart
+        return True
+
+    def step_down(self, membership: Membership, reason: str, attributes: Mapping[str, Any]) -> bool:
+        """Take a member out, but leave it listed; see :meth:`Membership.step_down`."""
+        checked = check_attributes(attributes)
+        self._require(membership)
+        check = self._checks.pop((membership.member.group_id, membership.member.member_id), None)
+        if check is not None:
+            check.close()  # or it would soon call the member well
+        self._change(membership, attributes=checked, withdrawn=storable_text(reason))
+        try:
+            self._flush()
+        except DriverUnavailable as error:
+            LOG.warning("stepping down is not confirmed and will be tried again: %s", error)
+            return False
+        self._forget(membership, leave=False)
+        membership.tell_left()
         return True
 
     @property

@@ -105,7 +105,12 @@ def register_options(conf: cfg.ConfigOpts, driver: type[Driver]) -> None:
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """Return all options for ``oslo-config-generator``: ours and those of installed drivers."""
     groups: dict[str, dict[str, cfg.Opt]] = {
-        config.GROUP: {option.name: option for option in config.OPTIONS}
+        group: {option.name: option for option in options}
+        for group, options in (
+            (config.GROUP, config.OPTIONS),
+            (config.CONDUCTOR_GROUP, config.CONDUCTOR_OPTIONS),
+            (config.HYPERVISOR_GROUP, config.HYPERVISOR_OPTIONS),
+        )
     }
     for name in aliases():
         try:

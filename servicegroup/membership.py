@@ -20,6 +20,9 @@ class Keeper(Protocol):
 
     def leave(self, membership: Membership) -> bool: ...  # noqa: D102
     def update(self, membership: Membership, attributes: Mapping[str, Any]) -> None: ...  # noqa: D102
+    def step_down(  # noqa: D102
+        self, membership: Membership, reason: str, attributes: Mapping[str, Any]
+    ) -> bool: ...
     def in_contact(self) -> bool: ...  # noqa: D102
 
 
@@ -65,6 +68,21 @@ class Membership:
             open, and after that the member goes down by its age.
         """
         return self._keeper.leave(self)
+
+    def step_down(self, reason: str, attributes: Mapping[str, Any] | None = None) -> bool:
+        """End the membership, but stay listed: down at once, with this reason, until it joins anew.
+
+        For what comes back soon and does not want to be forgotten meanwhile. After a day, or
+        ``forget_after``, it is removed like every other one that is down.
+
+        :param attributes: what it publishes from now on; default: what it did
+        :returns: as :meth:`leave` does
+        :raises InvalidMember: attributes that no store could keep; nothing changes
+        :raises ServiceGroupError: the member has left or was lost for good
+        """
+        return self._keeper.step_down(
+            self, reason, self.member.attributes if attributes is None else attributes
+        )
 
     def __enter__(self) -> Membership:
         return self

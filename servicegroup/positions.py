@@ -13,7 +13,9 @@ from servicegroup.exceptions import ConfigurationError, EmptyRing, InvalidPlacem
 from servicegroup.hashring import HashRing, Move, Span, position
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy import ndarray
+
+    Numbers = ndarray[Any, Any]
 
 #: Bytes of one position.
 SIZE = 16
@@ -42,7 +44,7 @@ class Positions:
             order = np.lexsort((low, high))
             ordered = high[order]
         #: Index of each key, in the order of the positions.
-        self.order: np.ndarray[Any, Any] = order
+        self.order: Numbers = order
         self._high, self._low = ordered, low[order]
 
     @classmethod
@@ -53,17 +55,17 @@ class Positions:
     def __len__(self) -> int:
         return len(self.order)
 
-    def owners(self, ring: HashRing) -> np.ndarray[Any, Any]:
+    def owners(self, ring: HashRing) -> Numbers:
         """Return the index into ``ring.hosts`` of each key's host, in the order of the keys.
 
         :raises EmptyRing: there is no host, and a key
         """
         np = _numpy()
-        owners = np.empty(len(self), "i4")
+        owners: Numbers = np.empty(len(self), "i4")
         owners[self.order] = self.owners_in_order(ring)
         return owners
 
-    def owners_in_order(self, ring: HashRing) -> np.ndarray[Any, Any]:
+    def owners_in_order(self, ring: HashRing) -> Numbers:
         """Return what :meth:`owners` does, but in the order of the positions: ten times faster.
 
         :raises EmptyRing: there is no host, and a key
@@ -73,10 +75,10 @@ class Positions:
         if not len(owner):
             if len(self):
                 raise EmptyRing("nobody is on the ring, so nobody serves these keys: add a host")
-            return np.empty(0, "i4")
-        bounds = self._below(high, low)
-        counts = np.diff(bounds, prepend=0, append=len(self))
-        return np.repeat(np.append(owner, owner[0]), counts)
+            owner = np.zeros(1, "i4")
+        counts = np.diff(self._below(high, low), prepend=0, append=len(self))
+        owners: Numbers = np.repeat(np.append(owner, owner[0]), counts)
+        return owners
 
     def counts(self, ring: HashRing) -> dict[str, int]:
         """Return how many of the keys each host serves; those that serve none are there, too."""
@@ -114,12 +116,10 @@ class Positions:
         last = self._below(ends[:, 1, 0], ends[:, 1, 1], including=True)
         return first.tolist(), last.tolist()
 
-    def _below(
-        self, high: np.ndarray[Any, Any], low: np.ndarray[Any, Any], *, including: bool = False
-    ) -> np.ndarray[Any, Any]:
+    def _below(self, high: Numbers, low: Numbers, *, including: bool = False) -> Numbers:
         """Return how many keys lie below each position; with *including* also at it."""
         np = _numpy()
-        below = np.searchsorted(self._high, high, "left")
+        below: Numbers = np.searchsorted(self._high, high, "left")
         above = np.searchsorted(self._high, high, "right")
         side = "right" if including else "left"
         for index in np.flatnonzero(below != above):  # the lower halves decide

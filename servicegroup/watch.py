@@ -111,6 +111,11 @@ class Watch:
         """Whether the view is current: the store could be read lately."""
         return boottime() <= self._fresh_until
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed: it follows nothing any more."""
+        return self._closed
+
     # -- the events ---------------------------------------------------------------------------
 
     def next_event(self, timeout: float | None = None) -> Event | None:

@@ -35,7 +35,7 @@ def make(store_name):
     before = set(threading.enumerate())
     made = []
 
-    def make(driver="memory", database=None, **options):
+    def make(driver="memory", database=None, inventory=None, **options):
         conf = cfg.ConfigOpts()
         conf([], default_config_files=[], default_config_dirs=[])
         config.register(conf)
@@ -53,7 +53,7 @@ def make(store_name):
         if database is not None:
             loading.register_options(conf, loading.load("db"))
             conf.set_override("connection", database, "servicegroup_database")
-        made.append(servicegroup.ServiceGroup(conf))
+        made.append(servicegroup.ServiceGroup(conf, inventory))
         return made[-1]
 
     yield make

@@ -14,8 +14,8 @@ FLOORS: dict[str, list[set[str]]] = {
     "F0": [{"clock", "exceptions", "flaps", "unsure", "will"}, {"model"}, {"status"}],
     "F1": [
         {"liveness", "diff", "mounts", "hashring"},
-        {"config", "positions"},
-        {"driver"},
+        {"config", "positions", "inventory"},
+        {"driver", "rings"},
         {"db", "child"},
     ],
     "F2": [

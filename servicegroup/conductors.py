@@ -1,0 +1,523 @@
+"""Conductors, and which of them serves which node.
+
+A conductor is a member of ``[servicegroup_conductor] group`` that publishes its ``conductor_group``
+and its ``drivers``. The nodes of one group and driver are shared by a hash ring among the
+conductors that are not down: the mapping that Ironic itself uses.
+"""
+
+from __future__ import annotations
+
+import collections
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from servicegroup.clock import boottime
+from servicegroup.config import Settings
+from servicegroup.exceptions import (
+    InvalidMember,
+    NoSuchConductor,
+    ServiceGroupError,
+)
+from servicegroup.hashring import Move
+from servicegroup.inventory import Inventory, Kind, Node, Places, Query, no_such_node
+from servicegroup.membership import Membership
+from servicegroup.model import State, check_text
+from servicegroup.rings import Rings, Server
+from servicegroup.status import MemberStatus, in_words
+from servicegroup.watch import Watch
+
+#: Rings that are remembered for :meth:`Conductors.moved`.
+REMEMBERED = 64
+#: Seconds: the longest hold. Nodes of a conductor that does not come back are served by nobody.
+LONGEST_HOLD = 86400.0
+
+_GROUP = re.compile(r"[a-zA-Z0-9_.-]*")
+
+
+class Conductor(NamedTuple):
+    """One conductor: who it is, what it serves, and the verdict on it.
+
+    ``serving``: whether it is on the rings. Those that are up are; so is one that steps down for a
+    planned restart, until its ``hold`` is over, and one of which nobody can tell, unless it was
+    known to be down before. ``hold``: seconds for which its nodes wait for it yet, if they do.
+    """
+
+    hostname: str
+    conductor_group: str
+    drivers: tuple[str, ...]
+    weight: int
+    serving: bool
+    hold: float | None
+    status: MemberStatus
+
+    @property
+    def state(self) -> State:
+        """``up``, ``down`` or ``unknown``."""
+        return self.status.state
+
+    @property
+    def alive(self) -> bool:
+        """Whether the verdict is ``up``: the same that ``sg.is_up`` gives."""
+        return self.status.is_up
+
+    @property
+    def reason(self) -> str:
+        """The reason of the verdict, in words."""
+        if self.hold is None:
+            return self.status.reason
+        return f"planned restart: its nodes wait for it {in_words(self.hold)} more"
+
+    @property
+    def last_seen(self) -> float | None:
+        """Seconds since its last sign of life, where the store keeps the time of it."""
+        return self.status.liveness.age
+
+
+class PlacedNode(NamedTuple):
+    """A node, and the host name of the conductor that serves it.
+
+    Where ``conductor`` is ``None``, ``reason`` says what is missing and what would do.
+    """
+
+    node: Node
+    conductor: str | None
+    reason: str = ""
+
+
+class Page(NamedTuple):
+    """Some nodes, and what to give as ``marker`` for those after them; ``None``: these are all."""
+
+    nodes: Sequence[PlacedNode]
+    next: str | None
+
+
+class NodeMove(NamedTuple):
+    """A node that went from one conductor to another; ``None``: nobody served it, or does."""
+
+    uuid: str
+    before: str | None
+    after: str | None
+
+
+class FleetMapping(NamedTuple):
+    """Who serves each node of the whole fleet, by the rings of one ``generation``."""
+
+    generation: int
+    #: {uuid of a node: host name, ``None`` where nobody can}
+    conductors: Mapping[str, str | None]
+
+
+class Conductors:
+    """``sg.conductors``. Usable from any thread.
+
+    Each question looks at the conductors once, and sees them as they are then. :meth:`follow`
+    keeps them in memory instead, for processes that ask often.
+
+    Raises :exc:`DriverUnavailable` where a store does not answer.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        inventory: Callable[[], Inventory],
+        look: Callable[[str], Iterable[MemberStatus]],
+        watch: Callable[[str], Watch],
+        join: Callable[..., Membership],
+    ) -> None:
+        self.group_id = settings.conductor_group
+        self._settings = settings
+        self._find_inventory = inventory
+        self._look = look
+        self._open_watch = watch
+        self._join = join
+        self._lock = threading.RLock()
+        self._watch: Watch | None = None
+        self._conductors: dict[str, Conductor] = {}
+        self._rings = Rings((), settings.partition_exponent)
+        # Who served: from it the rings of then are made again, at the cost of what differs.
+        self._history = collections.OrderedDict({0: self._rings.servers})
+        self._generation = 0
+        self._held: dict[tuple[str, int], float] = {}  # first seen stepped down, by our clock
+        self._changes_at = float("inf")  # when a hold is over, by our clock
+
+    # -- being one ------------------------------------------------------------------------------
+
+    def join(
+        self,
+        *,
+        drivers: Iterable[str],
+        conductor_group: str = "",
+        hostname: str | None = None,
+        weight: int = 1,
+        attributes: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Membership:
+        """Make this process a conductor, in one step: others see all of it or nothing.
+
+        :param drivers: the hardware types whose nodes it can serve, at least one
+        :param conductor_group: of letters, digits, ``_``, ``-`` and ``.``, kept in lower case; it
+            serves only nodes of the same group
+        :param hostname: default: ``[servicegroup] host``. ``host``, ``host:port``, ``[v6]:port``
+        :param weight: how many shares of the nodes it takes, from 1 up; Ironic knows only 1
+        :param attributes: further ones to publish
+        :param options: of :meth:`servicegroup.ServiceGroup.join`, such as ``health``
+        :raises InvalidMember: a name that cannot be
+        """
+        described = {
+            **(attributes or {}),
+            "conductor_group": check_conductor_group(conductor_group),
+            "drivers": _checked_drivers(drivers),
+        }
+        if isinstance(weight, bool) or not isinstance(weight, int) or weight < 1:
+            raise InvalidMember(f"weight={weight!r} must be a whole number from 1 up")
+        if weight != 1:
+            described["weight"] = weight
+        member_id = check_hostname(self._settings.host if hostname is None else hostname)
+        options.setdefault("name", "ironic-conductor")
+        return self._join(self.group_id, member_id, attributes=described, **options)
+
+    def step_down(self, membership: Membership, *, hold: float) -> bool:
+        """Leave for a planned restart: others keep its nodes for it for *hold* seconds.
+
+        It is down at once. Its nodes stay mapped to it until it joins again, or the time is over:
+        nobody else takes them over, and nobody serves them. Without this, use ``leave``.
+
+        :returns: whether the store confirmed it; otherwise it is tried on while we are open
+        :raises InvalidMember: *hold* is not above 0, or above ``LONGEST_HOLD``
+        """
+        if not 0 < hold <= LONGEST_HOLD:
+            raise InvalidMember(
+                f"hold={hold!r} must be above 0 and at most {LONGEST_HOLD:g} seconds; to give the "
+                f"nodes to others, leave"
+            )
+        reason = f"planned restart, its nodes are held for {in_words(hold)}"
+        return membership.step_down(reason, {**membership.member.attributes, "hold": hold})
+
+    # -- who ------------------------------------------------------------------------------------
+
+    def list(self) -> list[Conductor]:
+        """Return all conductors, alive or not, by host name."""
+        with self._lock:
+            self._refresh(ages=True)
+            return sorted(self._conductors.values(), key=lambda one: one.hostname)
+
+    def get(self, hostname: str) -> Conductor:
+        """Return one conductor.
+
+        :raises InvalidMember: no host name
+        :raises NoSuchConductor: there is none
+        """
+        check_hostname(hostname)
+        with self._lock:
+            self._refresh(ages=True)
+            return self._known(hostname)
+
+    def follow(self) -> Watch:
+        """Keep the conductors in memory from now on, until the watch that is returned is closed.
+
+        Questions then cost no look at them, and changes count as soon as the watch has heard of
+        them. While its store does not answer, the rings stay as they are. The watch's events are
+        taken by these questions: to iterate, make another.
+
+        :raises ConfigurationError: the store can never be read as configured
+        """
+        with self._lock:
+            if self._watch is None or self._watch.closed:
+                self._watch = self._open_watch(self.group_id)
+                self._rebuild(self._watch.members)
+            return self._watch
+
+    # -- whose ----------------------------------------------------------------------------------
+
+    def for_node(self, node: Node | str) -> PlacedNode:
+        """Return who serves a node, given as itself or by uuid or name.
+
+        :raises NoSuchNode: the inventory has no such node
+        """
+        if isinstance(node, str):
+            found = self._inventory.node(node)
+            if found is None:
+                raise no_such_node(node)
+            node = found
+        return self._placed(self.rings(), node)
+
+    def place(self, nodes: Iterable[Node]) -> Sequence[PlacedNode]:
+        """Return who serves each of some nodes, by one look at the conductors."""
+        rings = self.rings()
+        return [self._placed(rings, node) for node in nodes]
+
+    def nodes(self, query: Query = Query()) -> Page:  # noqa: B008 - a tuple
+        """Return a page of all nodes, with their conductors."""
+        rings = self.rings()
+        return self._page(rings, query)
+
+    def nodes_of(self, hostname: str, query: Query = Query()) -> Page:  # noqa: B008
+        """Return a page of the nodes that a conductor serves: ``query.limit`` of them if there are.
+
+        Each page is answered by the rings of its own moment. So of the nodes that the conductor
+        serves all the while until the last page, each is listed once and none is left out, for any
+        size of pages; those that come or go meanwhile may be on a page or not, on none twice.
+
+        :raises NoSuchConductor: there is none of that name; one that is down serves no nodes
+        """
+        rings, places = self._places(hostname)
+        return self._page(rings, query._replace(places=places))
+
+    def count_of(self, hostname: str, where: Mapping[str, Any] | None = None) -> int:
+        """Return exactly how many nodes a conductor serves; *where* as in :class:`Query`.
+
+        :raises NoSuchConductor: there is none of that name
+        """
+        _, places = self._places(hostname)
+        return self._inventory.count(Query(places, where or {})) if places else 0
+
+    def mapping(self) -> FleetMapping:
+        """Return who serves each node there is. Reads all their keys, and no more."""
+        with self._lock:
+            rings = self.rings()
+            generation = self._generation
+        found: dict[str, str | None] = {}
+        for kind in self._inventory.kinds():
+            uuids, places = self._inventory.keys(kind)
+            found.update(zip(uuids, _owners(rings, kind, places), strict=True))
+        return FleetMapping(generation, found)
+
+    def counts(self) -> dict[str | None, int]:
+        """Return how many nodes each conductor serves; under ``None``, how many nobody can.
+
+        Conductors that serve none are there, too. Reads the positions of all nodes.
+        """
+        rings = self.rings()
+        counts: dict[str | None, int] = dict.fromkeys(self._conductors, 0)
+        counts[None] = 0
+        for kind, number in self._inventory.kinds().items():
+            if not rings.ring(kind).hosts:
+                counts[None] += number
+                continue
+            _, places = self._inventory.keys(kind)
+            for host, count in collections.Counter(_owners(rings, kind, places)).items():
+                counts[host] += count
+        return counts
+
+    # -- change ---------------------------------------------------------------------------------
+
+    @property
+    def generation(self) -> int:
+        """The number of the rings as they are now: another one whenever nodes may have moved."""
+        with self._lock:
+            self._refresh()
+            return self._generation
+
+    def rings(self) -> Rings:
+        """Return the rings as they are now."""
+        with self._lock:
+            self._refresh()
+            return self._rings
+
+    def moved(self, since: int) -> Sequence[NodeMove]:
+        """Return exactly the nodes whose conductor is another one than at a ``generation``.
+
+        One that went and came back meanwhile is not among them.
+
+        :raises ServiceGroupError: the generation is none of the last ``REMEMBERED`` of this object:
+            compare two :meth:`mapping` instead
+        """
+        before, after = self._then_and_now(since)
+        moves = before.moves_to(after)
+        places = {kind: [move.span for move in some] for kind, some in moves.items()}
+        return [
+            NodeMove(node.uuid, before.owner(node), after.owner(node))
+            for node in (self._inventory.nodes(Query(places)) if places else ())
+        ]
+
+    def moves(self, since: int) -> Mapping[Kind, Sequence[Move]]:
+        """Return what :meth:`moved` does as positions: whoever holds the nodes' own finds them.
+
+        :raises ServiceGroupError: as there
+        """
+        before, after = self._then_and_now(since)
+        return before.moves_to(after)
+
+    # -- within ---------------------------------------------------------------------------------
+
+    @property
+    def _inventory(self) -> Inventory:
+        return self._find_inventory()
+
+    def _refresh(self, *, ages: bool = False) -> None:
+        """Take in what changed; with *ages*, also the ages of what did not."""
+        watch = self._watch
+        if watch is None or watch.closed:
+            self._rebuild(self._look(self.group_id))
+            return
+        changed = ages or boottime() >= self._changes_at
+        while watch.next_event(0) is not None:
+            changed = True
+        if changed:
+            self._rebuild(watch.members)
+
+    def _rebuild(self, statuses: Iterable[MemberStatus]) -> None:
+        before = self._conductors
+        self._changes_at = float("inf")
+        self._conductors = {
+            status.member_id: self._conductor(status, before.get(status.member_id))
+            for status in statuses
+        }
+        known = {server: server for server in self._rings.servers}
+        wanted = [
+            Server(one.hostname, one.conductor_group, one.drivers, one.weight)
+            for one in self._conductors.values()
+            if one.serving
+        ]
+        servers = frozenset(known.get(server, server) for server in wanted)
+        if self._rings.servers == servers:
+            return
+        self._rings = Rings(servers, self._settings.partition_exponent, self._rings)
+        self._generation += 1
+        self._history[self._generation] = servers
+        while len(self._history) > REMEMBERED:
+            self._history.popitem(last=False)
+
+    def _conductor(self, status: MemberStatus, before: Conductor | None) -> Conductor:
+        attributes = status.attributes
+        hold = self._hold(status) if status.state is State.DOWN else None
+        serving = status.is_up or hold is not None
+        if status.state is State.UNKNOWN:
+            serving = before is None or before.serving
+        group, drivers = attributes.get("conductor_group", ""), attributes.get("drivers", ())
+        weight = attributes.get("weight", 1)
+        return Conductor(
+            status.member_id,
+            group if isinstance(group, str) else "",
+            tuple(sorted({one for one in drivers if isinstance(one, str)}))
+            if isinstance(drivers, list | tuple)
+            else (),
+            weight if isinstance(weight, int) and weight >= 1 else 1,
+            serving,
+            hold,
+            status,
+        )
+
+    def _hold(self, status: MemberStatus) -> float | None:
+        """Return for how long yet the nodes of a conductor that is down wait for it."""
+        member, hold = status.member, status.attributes.get("hold")
+        forced = status.record is not None and status.record.forced_down
+        if member.withdrawn is None or forced or not isinstance(hold, int | float):
+            return None
+        now, life = boottime(), (member.member_id, member.incarnation)
+        since = status.liveness.since
+        if since is None:  # the store keeps no time of it: from when we first saw it
+            since = now - self._held.setdefault(life, now)
+        left = min(hold, LONGEST_HOLD) - since
+        if left <= 0:
+            return None
+        self._changes_at = min(self._changes_at, now + left)
+        return left
+
+    def _known(self, hostname: str) -> Conductor:
+        conductor = self._conductors.get(hostname)
+        if conductor is None:
+            raise NoSuchConductor(
+                f"there is no conductor {hostname!r} in group {self.group_id!r}; 'servicegroup "
+                f"conductor list' shows those there are"
+            )
+        return conductor
+
+    def _then_and_now(self, since: int) -> tuple[Rings, Rings]:
+        with self._lock:
+            now = self.rings()
+            servers = self._history.get(since)
+            if servers is None:
+                raise ServiceGroupError(
+                    f"generation {since!r} is not remembered, only those from "
+                    f"{next(iter(self._history))} to {self._generation}: compare with mapping()"
+                )
+        return Rings(servers, self._settings.partition_exponent, now), now
+
+    def _places(self, hostname: str) -> tuple[Rings, Places]:
+        check_hostname(hostname)
+        with self._lock:
+            rings = self.rings()
+            self._known(hostname)
+        return rings, rings.places(hostname)
+
+    def _page(self, rings: Rings, query: Query) -> Page:
+        query.checked()
+        limit = query.limit
+        if query.places is not None and not query.places:
+            return Page([], None)
+        more = query if limit is None else query._replace(limit=limit + 1)
+        nodes = self._inventory.nodes(more)
+        placed = [self._placed(rings, node) for node in nodes[:limit]]
+        further = limit is not None and len(nodes) > limit
+        return Page(placed, placed[-1].node.uuid if further else None)
+
+    @staticmethod
+    def _placed(rings: Rings, node: Node) -> PlacedNode:
+        owner = rings.owner(node)
+        return PlacedNode(node, owner, "" if owner else rings.why_nobody(node.kind))
+
+
+def check_hostname(hostname: object) -> str:
+    """Return *hostname* if it may be a conductor's: ``host``, ``host:port`` or ``[v6]:port``.
+
+    :raises InvalidMember: it may not
+    """
+    text = check_text("host name", hostname)
+    host, port = text, None
+    if text.startswith("["):
+        host, closed, rest = text[1:].partition("]")
+        port = rest[1:] if rest.startswith(":") else None
+        if not closed or (rest and port is None):
+            raise _malformed(text, "what follows '[' must be an address and ']'")
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    if not host:
+        raise _malformed(text, "there is no host in it")
+    if port is not None and not (port.isascii() and port.isdigit() and int(port) < 2**16):
+        raise _malformed(text, f"{port!r} is no port")
+    return text
+
+
+def check_conductor_group(name: object) -> str:
+    """Return the name of a conductor group in lower case.
+
+    :raises InvalidMember: it holds what Ironic does not allow
+    """
+    group = check_text("conductor group", name, empty=True)
+    if not _GROUP.fullmatch(group):
+        raise InvalidMember(
+            f"conductor group {group!r} may hold letters, digits, '_', '-' and '.' only"
+        )
+    return group.lower()
+
+
+def _checked_drivers(drivers: Iterable[str]) -> list[str]:
+    if isinstance(drivers, str):
+        raise InvalidMember(f"drivers={drivers!r} is one text; give a list of names")
+    names = sorted({check_text("driver", one) for one in drivers})
+    if not names:
+        raise InvalidMember("drivers is empty: name at least one that the conductor can serve")
+    return names
+
+
+def _malformed(hostname: str, why: str) -> InvalidMember:
+    return InvalidMember(
+        f"host name {hostname!r} is malformed: {why}; use host, host:port or [v6]:port"
+    )
+
+
+def _owners(rings: Rings, kind: Kind, places: Sequence[bytes]) -> list[str | None]:
+    """Return who serves nodes of a kind at these positions; at once, where numpy is there."""
+    ring = rings.ring(kind)
+    if not ring.hosts:
+        return [None] * len(places)
+    try:
+        from servicegroup.positions import Positions
+
+        numbers = Positions(places).owners(ring)
+    except ServiceGroupError:  # no numpy
+        return [ring.owner_at(place) for place in places]
+    return [ring.hosts[number] for number in numbers.tolist()]
