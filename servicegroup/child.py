@@ -14,6 +14,7 @@ import _socket
 import contextlib
 import os
 import pathlib
+import select
 import signal
 import subprocess
 import sys
@@ -32,17 +33,26 @@ class Child:
 
     :param arguments: shown to everybody by ``ps``
     :param held: signals that are blocked in it when it starts, until it says otherwise
+    :param python: the interpreter, where it is not the one that runs this process
     :raises OSError: it cannot be started
     """
 
-    def __init__(self, module: str, *arguments: str, held: Collection[signal.Signals] = ()) -> None:
-        if not sys.executable:
+    def __init__(
+        self,
+        module: str,
+        *arguments: str,
+        held: Collection[signal.Signals] = (),
+        python: str | None = None,
+    ) -> None:
+        python = python or sys.executable
+        if not python:
             raise OSError("the Python interpreter that runs this process is not known")
+        self._python = python
         self._channel, theirs = _channel()
         try:
             with _blocked(held):
                 self._process = subprocess.Popen(  # noqa: S603 - it is our own module
-                    [sys.executable, "-P", "-m", module, *arguments],
+                    [python, "-P", "-m", module, *arguments],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -68,7 +78,7 @@ class Child:
             self._process.wait()
             raise TimeoutError(f"it did not start within {timeout:g} s") from None
         if status:
-            raise ChildProcessError(f"{sys.executable} ended with status {status}")
+            raise ChildProcessError(f"{self._python} ended with status {status}")
 
     def send(self, data: bytes, timeout: float) -> None:
         """Write to the child, within *timeout* seconds.
@@ -80,6 +90,40 @@ class Child:
             self._channel.sendall(data)
         finally:
             self._channel.settimeout(None)
+
+    @property
+    def pid(self) -> int:
+        """The process that was started."""
+        return self._process.pid
+
+    def heard(self, timeout: float) -> bytes:
+        """Wait for what the child writes; nothing means that it is gone.
+
+        :raises TimeoutError: it wrote nothing within *timeout* seconds
+        """
+        self._channel.settimeout(max(timeout, 0.001))
+        try:
+            return self._channel.recv(1 << 20)
+        except ConnectionResetError:  # it died before it read what we said
+            return b""
+        finally:
+            self._channel.settimeout(None)
+
+    def end(self, timeout: float) -> int:
+        """Close the channel, and kill what is still there after *timeout* seconds.
+
+        All of its session: what it started itself, too.
+
+        :returns: its exit status, negative the signal that ended it
+        """
+        self.close()
+        with contextlib.suppress(ProcessLookupError):  # somebody else waited for it
+            gone = os.pidfd_open(self._process.pid)
+            select.select([gone], [], [], max(0.0, timeout))
+            os.close(gone)
+            # Not waited for yet: the number is still its own.
+            os.killpg(self._process.pid, signal.SIGKILL)
+        return self._process.wait()
 
     def said(self) -> bytes | None:
         """Return what the child wrote lately: ``None`` if nothing, nothing if it is gone."""

@@ -1,0 +1,306 @@
+"""Consumers: each has a thread, a position of its own, and is told one thing after the other.
+
+Nothing waits in memory for a slow one: what it has not been told is read from the ledger when its
+turn comes, where a newer state has taken the place of an older one of the same key by then.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from servicegroup.clock import boottime
+
+from .ledger import Ledger
+from .model import Event, Op, Token
+from .reading import Reader
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds before what a callback raised on is told it again: the first and the longest pause.
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
+#: Seconds between two notes of how far a named consumer is.
+NOTE_EVERY = 1.0
+#: Seconds between two looks although nobody woke us.
+LOOK_EVERY = 5.0
+
+
+class _Acknowledged:
+    def __repr__(self) -> str:
+        return "synchronizer.ACKNOWLEDGED"
+
+
+#: For ``register(resume=)``: go on after what this name acknowledged last.
+ACKNOWLEDGED: Final = _Acknowledged()
+Resume = Token | _Acknowledged | None
+
+
+class Put(Protocol):
+    """A queue of the consumer's, such as ``queue.Queue``."""
+
+    def put(self, item: Event, block: bool = ..., timeout: float | None = ...) -> None:
+        """Put one event, or raise ``queue.Full``."""
+
+
+class _Entry:
+    """Something told, and whether it was handled."""
+
+    __slots__ = ("handled", "seq")
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        self.handled = False
+
+
+class Registration:
+    """What ``register`` returns: one consumer. Usable from any thread."""
+
+    def __init__(
+        self,
+        types: Sequence[str],
+        deliver: Callable[[Event], None] | Put,
+        *,
+        name: str | None,
+        resume: Resume,
+        only_notified: frozenset[str],
+        most_unacknowledged: int,
+        closed: Callable[[Registration], None],
+    ) -> None:
+        self.name = name
+        self.types = tuple(types)
+        self.delivered = 0
+        self.failing: str | None = None
+        self._started: Ledger | None = None
+        self._on_closed = closed
+        self._resume = resume
+        self._only_notified = only_notified
+        self._callback = deliver if callable(deliver) else None
+        self._queue = None if callable(deliver) else deliver
+        self._window = threading.Semaphore(most_unacknowledged)
+        self._pending: collections.deque[_Entry] = collections.deque()
+        self._lock = threading.Lock()
+        self._position = 0
+        self._told = 0
+        self._last = 0
+        self._floors: dict[str, int] = {}
+        self._asked = False
+        self._noted = -1
+        self._noted_at = float("-inf")
+        self._want: set[str] = set()
+        self._ended = False
+        self._thread = threading.Thread(
+            target=self._run, name=f"synchronizer-consumer-{name or ''}", daemon=True
+        )
+
+    @property
+    def position(self) -> Token | None:
+        """Up to where everything was acknowledged; ``None`` before the first snapshot was."""
+        ledger = self._started
+        return None if ledger is None or not self._position else Token(ledger.epoch, self._position)
+
+    @property
+    def lag(self) -> int:
+        """How many changes, of any type, came after the position."""
+        return 0 if self._started is None else self._started.seq - self._position
+
+    def snapshot(self) -> None:
+        """Ask for a complete snapshot: what is held is lost, or something was missed."""
+        with self._lock:
+            self._want.update(self.types)
+            self._asked = True
+        self._wake()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Tell it nothing any more. Waits for a callback that is running, *timeout* seconds."""
+        self._ended = True
+        self._on_closed(self)
+        self._wake()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+            if self._thread.is_alive():
+                LOG.warning("consumer %s does not return from its callback", self._shown)
+
+    def start(self, ledger: Ledger) -> None:
+        """Begin to tell what is in *ledger*. Called by the synchronizer."""
+        self._started = ledger
+        self._thread.start()
+
+    # -- the thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        reader = Reader(self._ledger, self.types)
+        try:
+            self._begin(reader)
+            while not self._ended:
+                if not self._tell_some(reader):
+                    self._note()
+                    self._ledger.wait(self._told, LOOK_EVERY, self._woken)
+            self._note(last=True)
+        except Exception:
+            if not self._ended:
+                LOG.exception("consumer %s is told nothing any more", self._shown)
+        finally:
+            reader.close()
+
+    def _begin(self, reader: Reader) -> None:
+        resume = self._resume
+        if isinstance(resume, _Acknowledged):
+            assert self.name is not None
+            found = reader.position(self.name)
+            resume = None
+            if found is not None and set(self.types) <= set(found[1]):
+                resume = Token(self._ledger.epoch, found[0])
+        known = reader.complete() | dict.fromkeys(self._only_notified, 0)
+        with self._lock:
+            self._want.update(self.types)
+            if resume is None or resume.epoch != self._ledger.epoch:
+                return
+            if max(1, self._ledger.purged) <= resume.seq <= self._ledger.seq:
+                self._position = self._told = self._last = resume.seq
+                # What became complete after that was not told as a snapshot by then.
+                have = {type_ for type_, ready in known.items() if ready <= resume.seq}
+                self._want -= have
+
+    def _tell_some(self, reader: Reader) -> bool:
+        """Tell what there is; returns whether there was anything."""
+        with self._lock:
+            self._asked = False
+            want = frozenset(self._want)
+        if self._snapshots(reader, want):
+            return True
+        seq = self._told
+        events, until = reader.changes(seq)
+        if want & reader.complete().keys():  # just now: snapshots come before changes
+            return True
+        for event in events:
+            if event.type in want or event.seq <= self._floors.get(event.type, 0):
+                continue  # comes, or came, with its snapshot
+            event.after = self._last
+            if not self._deliver(event):
+                return True
+            self._told = self._last = event.seq
+        self._told = until
+        self._handled(self._entry(until))
+        return until > seq
+
+    def _snapshots(self, reader: Reader, want: frozenset[str]) -> bool:
+        """Tell snapshots of what is wanted and complete; returns whether there were any."""
+        ready = sorted(want & (reader.complete().keys() | self._only_notified))
+        if not ready:
+            return False
+        now = self._ledger.seq
+        if want == set(self.types):
+            self._told = now
+            for event in reader.failing():
+                event.seq = 0
+                if not self._deliver(event):
+                    return True
+        for type_ in ready:
+            only = "nobody can be asked for all: this is what was notified so far"
+            reason = only if type_ in self._only_notified else ""
+            for event in reader.snapshot(type_, now, reason):
+                if event.op is Op.SNAPSHOT_END:
+                    # Others go on from where they are, and nothing can before the last one.
+                    event.seq = self._told if type_ == ready[-1] else 0
+                if not self._deliver(event):
+                    return True
+            self._floors[type_] = now
+            with self._lock:
+                self._want.discard(type_)
+        self._last = self._told
+        return True
+
+    def _deliver(self, event: Event) -> bool:
+        """Tell one event until it was taken; returns whether it was."""
+        if self._queue is not None:
+            return self._enqueue(self._queue, event)
+        assert self._callback is not None
+        pause = FIRST_PAUSE
+        while not self._ended:
+            try:
+                self._callback(event)
+            except Exception as error:
+                words = f"{type(error).__name__}: {error}"
+                if self.failing is None:
+                    LOG.exception(
+                        "consumer %s failed on %s %s; it is told again until it succeeds",
+                        self._shown,
+                        event.op.value,
+                        event.key or event.type,
+                    )
+                self.failing = words
+                until = boottime() + pause
+                while not self._ended and boottime() < until:
+                    self._ledger.wait(2**62, until - boottime(), lambda: self._ended)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                if self.failing is not None:
+                    LOG.warning("consumer %s works again", self._shown)
+                self.failing = None
+                self.delivered += 1
+                self._handled(self._entry(event.seq))
+                return True
+        return False
+
+    def _enqueue(self, target: Put, event: Event) -> bool:
+        while not self._window.acquire(timeout=0.2):
+            if self._ended:
+                return False
+        entry = self._entry(event.seq)
+        event.acknowledge = lambda _: self._handled(entry, release=True)
+        while not self._ended:
+            try:
+                target.put(event, True, 0.2)
+            except queue.Full:
+                continue
+            self.delivered += 1
+            return True
+        return False
+
+    def _entry(self, seq: int) -> _Entry:
+        """Note what is to be handled before anything later counts as handled."""
+        entry = _Entry(seq)
+        with self._lock:
+            self._pending.append(entry)
+        return entry
+
+    def _handled(self, entry: _Entry, *, release: bool = False) -> None:
+        """Move the position over everything that was handled without a gap."""
+        with self._lock:
+            if entry.handled:
+                return
+            entry.handled = True
+            while self._pending and self._pending[0].handled:
+                self._position = max(self._position, self._pending.popleft().seq)
+        if release:
+            self._window.release()
+
+    def _note(self, *, last: bool = False) -> None:
+        """Keep the position, now and then."""
+        position = self._position
+        if self.name is None or not position or position == self._noted:
+            return
+        if not last and boottime() < self._noted_at + NOTE_EVERY:
+            return
+        self._ledger.acknowledge(self.name, position, self.types)
+        self._noted, self._noted_at = position, boottime()
+
+    @property
+    def _ledger(self) -> Ledger:
+        assert self._started is not None
+        return self._started
+
+    def _wake(self) -> None:
+        if self._started is not None:
+            self._started.wake()
+
+    def _woken(self) -> bool:
+        return self._ended or self._asked
+
+    @property
+    def _shown(self) -> str:
+        return repr(self.name) if self.name else "without a name"
