@@ -154,13 +154,14 @@ def test_a_token_resumes_and_one_of_another_life_does_not(scene, source, picture
     source.states(a="up", b="up")
     sync = scene.start(consumer=picture)
     picture.until_states(a="up", b="up")
+    token = picture.token
     source.states(a="down", b="up")
     sync.get_all([TYPE])
     resumed, lost, ahead = Picture(), Picture(), Picture()
-    resumed.token = picture.token
-    sync.register([TYPE], resumed, resume=picture.token)
+    resumed.token = token
+    sync.register([TYPE], resumed, resume=token)
     sync.register([TYPE], lost, resume=Token("another", 1))
-    sync.register([TYPE], ahead, resume=picture.token._replace(seq=10**6))
+    sync.register([TYPE], ahead, resume=token._replace(seq=10**6))
     resumed.until(lambda: resumed.states.get("a") == "down")
     lost.until_states(a="down", b="up")
     ahead.until_states(a="down", b="up")
