@@ -118,12 +118,11 @@ class Store:
         self.log.clear()
         self._snapshots.clear()
 
-    def lose(self) -> None:
-        """Lose every object of every kind but namespaces, as one deletion each."""
+    def lose(self, namespace: str) -> None:
+        """Lose every object in a namespace, as one deletion each."""
         for kind, items in list(self._items.items()):
-            if kind.namespaced:
-                for key in list(items):
-                    self.delete(kind, key)
+            for key in [one for one in items if one[0] == namespace]:
+                self.delete(kind, key)
 
     def _rebuilt(self, kind: Kind, version: int) -> list[Item]:
         items = dict(self._items.get(kind, {}))

@@ -1,0 +1,299 @@
+"""Requests to the API server: each gets its answer in time, or an error that says what is wrong.
+
+Configuration, credentials and TLS are lightkube's; the requests are plain HTTP over its transport,
+because what a driver needs are the bytes of an answer and its ``Date``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, Protocol, TypeVar
+
+import httpx2
+import msgspec
+from lightkube.config.client_adapter import user_auth, verify_cluster
+from lightkube.core.exceptions import ConfigError
+
+from servicegroup.exceptions import ConfigurationError
+
+from .clock import Clock
+from .leases import ListMetadata, Object
+from .settings import GROUP, Options
+
+LEASES = "apis/coordination.k8s.io/v1"
+PODS = "api/v1"
+#: Objects in one page of a list.
+PAGE = 2000
+#: Seconds that an idle connection is kept: longer than any interval.
+KEPT = 300.0
+#: Answers that mean "not now": too many requests, or a server in trouble.
+_BUSY = (408, 429, 500, 502, 503, 504)
+
+
+class Busy(OSError):
+    """The API server answers, but does not serve us now."""
+
+
+class Conflict(Exception):
+    """Somebody else changed, made or removed the object since we read it."""
+
+
+class Missing(Exception):
+    """There is no such object."""
+
+
+class Expired(Exception):
+    """What was asked for goes back too far: a list must begin anew."""
+
+
+#: What means "the store did not answer".
+CLIENT_ERRORS: tuple[type[Exception], ...] = (OSError, httpx2.HTTPError)
+
+
+class Page(Protocol):
+    """One page of a list."""
+
+    @property
+    def metadata(self) -> ListMetadata: ...
+
+
+P = TypeVar("P", bound=Page)
+
+
+class Answer(NamedTuple):
+    """The bytes of an answer, and when it was asked for and came, by our clock."""
+
+    data: bytes
+    sent: float
+    received: float
+
+    def json(self) -> Object:
+        """Return the object in it."""
+        found: Object = json.loads(self.data)
+        return found
+
+
+class Client:
+    """One pool of connections, to one namespace. Usable from any thread."""
+
+    def __init__(self, options: Options, clock: Clock, call_timeout: float) -> None:
+        self._options = options
+        self.clock = clock
+        self._timeout = call_timeout
+        self._lock = threading.Lock()
+        self._http: httpx2.Client | None = None
+        self._retired: httpx2.Client | None = None
+
+    def start(self) -> None:
+        """Make ready to connect. Idempotent.
+
+        :raises ConfigurationError: a file that the configuration names cannot be used
+        """
+        with self._lock:
+            if self._http is None:
+                self._http = self._made()
+
+    def hear(self) -> None:
+        """Learn what time it is there, and that we may ask; nothing where that is known."""
+        if not self.clock.known:
+            self.get(self.objects(LEASES, "leases"), {"limit": "1"})
+
+    def stop(self) -> None:
+        """Close all connections. Idempotent."""
+        with self._lock:
+            http, self._http = self._http, None
+            retired, self._retired = self._retired, None
+        for one in (http, retired):
+            if one is not None:
+                one.close()
+
+    def objects(self, api: str, plural: str) -> str:
+        """Return where the objects of one kind are, in our namespace."""
+        return f"{api}/namespaces/{self._options.namespace}/{plural}"
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
+        """Return one object, or one page of a list.
+
+        :raises Missing: there is none
+        :raises Expired: its continuation is too old
+        """
+        return self._asked("GET", path, query)
+
+    def create(self, path: str, body: Object) -> Answer:
+        """Store a new object.
+
+        :raises Conflict: there is one of that name
+        """
+        return self._asked("POST", path, body=body)
+
+    def replace(self, path: str, body: Object) -> Answer:
+        """Store an object in place of the version that it names.
+
+        :raises Conflict: it is another version now
+        :raises Missing: it is gone
+        """
+        return self._asked("PUT", path, body=body)
+
+    def delete(self, path: str, body: Object) -> None:
+        """Remove an object; *body*: the options with its preconditions.
+
+        :raises Conflict: a precondition fails
+        :raises Missing: it is gone
+        """
+        self._asked("DELETE", path, body=body)
+
+    def pages(
+        self, path: str, selector: str, decode: Callable[[bytes], P]
+    ) -> Iterator[tuple[P, Answer]]:
+        """Yield the pages of a list; a list whose continuation is too old begins anew.
+
+        Then an object may come twice: the later one is the newer one.
+        """
+        query = {"limit": str(PAGE), "labelSelector": selector}
+        rest = ""
+        while True:
+            try:
+                answer = self.get(path, {**query, "continue": rest} if rest else query)
+            except Expired:
+                rest = ""
+                continue
+            page = decode(answer.data)
+            yield page, answer
+            rest = page.metadata.rest
+            if not rest:
+                return
+
+    @contextlib.contextmanager
+    def watch(
+        self, path: str, query: Mapping[str, str], read_timeout: float
+    ) -> Iterator[Iterator[str]]:
+        """Open a watch, and give the iterator of its lines.
+
+        :param read_timeout: seconds of silence after which it counts as dead
+        """
+        timeout = httpx2.Timeout(self._timeout, read=read_timeout)
+        http, sent = self._open(), self.clock.now()
+        with http.stream("GET", path, params=dict(query), timeout=timeout) as response:
+            self.clock.heard(response.headers.get("Date"), sent, self.clock.now())
+            if response.status_code != 200:
+                response.read()
+                self._refuse(response, "GET", path)
+            yield response.iter_lines()
+
+    # -- one request --------------------------------------------------------------------------
+
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+    ) -> Answer:
+        content = None if body is None else msgspec.json.encode(body)
+        headers = None if body is None else {"Content-Type": "application/json"}
+        http, sent = self._open(), self.clock.now()
+        try:
+            response = http.request(method, path, params=query, content=content, headers=headers)
+        except httpx2.TimeoutException as error:
+            self._drop(http)
+            raise httpx2.ReadTimeout(
+                f"{self._options.place} did not answer within {self._timeout:g} s"
+            ) from error
+        except httpx2.TransportError as error:
+            self._drop(http)
+            raise type(error)(f"{self._options.place}: {error}") from error
+        except ConfigError as error:
+            raise ConfigurationError(f"[{GROUP}] credentials of {self._place}: {error}") from error
+        received = self.clock.now()
+        self.clock.heard(response.headers.get("Date"), sent, received)
+        if response.status_code >= 300:
+            self._refuse(response, method, path)
+        return Answer(response.content, sent, received)
+
+    @property
+    def _place(self) -> str:
+        return self._options.place
+
+    def _refuse(self, response: httpx2.Response, method: str, path: str) -> None:
+        """Raise what an answer means that is no success."""
+        code, words = response.status_code, _words(response)
+        if code == 404 and "namespaces" not in words.partition("not found")[0]:
+            raise Missing(words)
+        if code == 409:
+            raise Conflict(words)
+        if code == 410:
+            raise Expired(words)
+        if code in _BUSY:
+            raise Busy(f"{self._place} answers {code}: {words}")
+        namespace = self._options.namespace
+        if code == 401:
+            raise ConfigurationError(
+                f"[{GROUP}] {self._place} does not know us (401 Unauthorized): the token or "
+                f"certificate of the kubeconfig or service account is wrong or has ended"
+            )
+        if code == 403:
+            raise ConfigurationError(
+                f"[{GROUP}] {self._place} forbids it: {words}; bind a Role with that verb, as in "
+                f"doc/examples/kubernetes/rbac.yaml, in namespace {namespace!r}"
+            )
+        if code == 404:
+            raise ConfigurationError(
+                f"[{GROUP}] namespace={namespace!r} does not exist in {self._place}: "
+                f"kubectl create namespace {namespace}"
+            )
+        raise ConfigurationError(
+            f"[{GROUP}] {self._place} refuses {method} {path} with {code}: {words}; is it the API "
+            f"server of a Kubernetes cluster?"
+        )
+
+    # -- connections --------------------------------------------------------------------------
+
+    def _open(self) -> httpx2.Client:
+        with self._lock:
+            if self._http is None:
+                raise Busy("the client is stopped")
+            return self._http
+
+    def _drop(self, failed: httpx2.Client) -> None:
+        """Use new connections from now on: what let one hang may hang them all.
+
+        Those in use have until the next time that this happens.
+        """
+        with self._lock:
+            if self._http is not failed:
+                return
+            self._http = self._made()
+            retired, self._retired = self._retired, failed
+        if retired is not None:
+            retired.close()
+
+    def _made(self) -> httpx2.Client:
+        config = self._options.config
+        assert config.user is not None
+        try:
+            tls = config.cluster.server.startswith("https:")
+            verify = tls and verify_cluster(config.cluster, config.user, config.abs_file)
+            auth = user_auth(config.user)
+        except (ConfigError, OSError) as error:
+            raise ConfigurationError(
+                f"[{GROUP}] the credentials for {self._place} cannot be used: {error}"
+            ) from error
+        return httpx2.Client(
+            base_url=config.cluster.server,
+            verify=verify,
+            auth=auth,
+            timeout=httpx2.Timeout(self._timeout),
+            limits=httpx2.Limits(max_keepalive_connections=8, keepalive_expiry=KEPT),
+        )
+
+
+def _words(response: httpx2.Response) -> str:
+    """Return what a Status says, or the first words of whatever else came."""
+    try:
+        said = response.json()["message"]
+    except (ValueError, KeyError, TypeError):
+        said = response.text
+    return " ".join(str(said).split())[:300]

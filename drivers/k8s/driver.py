@@ -1,0 +1,93 @@
+"""The driver's class: what each method of the contract is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import ClassVar
+
+from servicegroup import driver
+from servicegroup.model import Member
+from servicegroup.will import LastWill
+
+from .beats import OwnBeat
+from .client import CLIENT_ERRORS, Client, Conflict
+from .clock import GRAIN, Clock
+from .ending import Others
+from .history import History
+from .layout import Reader
+from .members import Members
+from .options import OPTIONS
+from .settings import GROUP, checked
+from .sight import Sight
+
+
+class KubernetesDriver(driver.Driver):
+    """Kubernetes through lightkube, in one namespace."""
+
+    capabilities = driver.Capability.REMEMBERS
+    #: A ``Date`` leaves a second open, at both ends of an age.
+    resolution: ClassVar[float] = 2 * GRAIN
+    client_errors: ClassVar[tuple[type[Exception], ...]] = (*CLIENT_ERRORS, Conflict)
+    options_group = GROUP
+    options = OPTIONS
+
+    def __init__(self, context: driver.Context) -> None:
+        super().__init__(context)
+        settings = context.settings
+        options = checked(context.conf[GROUP])
+        limit = settings.service_down_time
+        self._client = Client(options, Clock(), settings.call_timeout)
+        reader, history = Reader(), History(self._client.clock, limit)
+        own = OwnBeat(self._client, context.instance_id, settings, options.owner)
+        self._members = Members(self._client, reader, context.instance_id, settings, own)
+        self._sight = Sight(self._client, reader, history, limit)
+        self._others = Others(self._client)
+
+    def start(self) -> None:
+        self._client.start()
+        self._client.hear()
+
+    def stop(self) -> None:
+        self._client.stop()
+
+    def join(self, members: Sequence[Member]) -> list[Member]:
+        return self._members.join(members)
+
+    def update(self, members: Sequence[Member]) -> list[driver.Lost]:
+        return self._members.update(members)
+
+    def heartbeat(
+        self,
+        instance_id: str,  # noqa: ARG002 - our sign of life is no other's
+        members: Sequence[Member],
+    ) -> list[driver.Lost]:
+        return self._members.heartbeat(members)
+
+    def leave(self, members: Sequence[Member]) -> None:
+        self._members.leave(members)
+
+    def end(self, instance_id: str, reason: str) -> None:
+        self._others.end(instance_id, reason)
+
+    def last_will(self, reason: str) -> LastWill:
+        values = self.context.conf[GROUP]
+        arguments = {
+            "values": {option.dest: values[option.dest] for option in OPTIONS},
+            "call_timeout": self.context.settings.call_timeout,
+            "instance_id": self.context.instance_id,
+            "reason": reason,
+        }
+        return LastWill("servicegroup.drivers.k8s.last_will:prepared", arguments)
+
+    def sightings(
+        self,
+        group_id: str,
+        member_ids: Collection[str] | None = None,
+        *,
+        known: Mapping[str, Member] | None = None,
+        attributes: bool = True,
+    ) -> driver.Sightings:
+        return self._sight.sightings(group_id, member_ids, known or {}, attributes=attributes)
+
+    def groups(self) -> list[str]:
+        return self._sight.groups()
