@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import ClassVar
 
 from servicegroup import driver
@@ -19,12 +19,13 @@ from .members import Members
 from .options import OPTIONS
 from .settings import GROUP, checked
 from .sight import Sight
+from .watches import Watches
 
 
 class KubernetesDriver(driver.Driver):
     """Kubernetes through lightkube, in one namespace."""
 
-    capabilities = driver.Capability.REMEMBERS
+    capabilities = driver.Capability.WATCH | driver.Capability.REMEMBERS
     #: A ``Date`` leaves a second open, at both ends of an age.
     resolution: ClassVar[float] = 2 * GRAIN
     client_errors: ClassVar[tuple[type[Exception], ...]] = (*CLIENT_ERRORS, Conflict)
@@ -42,12 +43,14 @@ class KubernetesDriver(driver.Driver):
         self._members = Members(self._client, reader, context.instance_id, settings, own)
         self._sight = Sight(self._client, reader, history, limit)
         self._others = Others(self._client)
+        self._watches = Watches(self._client, history, settings.call_timeout, limit)
 
     def start(self) -> None:
         self._client.start()
         self._client.hear()
 
     def stop(self) -> None:
+        self._watches.stop()
         self._client.stop()
 
     def join(self, members: Sequence[Member]) -> list[Member]:
@@ -91,3 +94,8 @@ class KubernetesDriver(driver.Driver):
 
     def groups(self) -> list[str]:
         return self._sight.groups()
+
+    def watch(
+        self, group_id: str, changed: Callable[[Collection[str] | None], None]
+    ) -> Callable[[], None]:
+        return self._watches.watch(group_id, changed)

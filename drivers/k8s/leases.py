@@ -107,3 +107,13 @@ def micro_time(at: float) -> str:
 def encode(obj: Object) -> bytes:
     """Return an object as it is sent."""
     return msgspec.json.encode(obj)
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Why a watch ends."""
+
+    code: int = 0
+    message: str = ""
+
+
+decode_status = msgspec.json.Decoder(Status).decode
