@@ -121,10 +121,10 @@ class Client:
             if self._http is None:
                 self._http = self._made()
 
-    def hear(self) -> None:
+    def hear(self, plural: str = "leases") -> None:
         """Learn what time it is there, and that we may ask; nothing where that is known."""
         if not self.clock.known:
-            self.get(self.objects(LEASES, "leases"), {"limit": "1"})
+            self.get(self.objects(PODS if plural == "pods" else LEASES, plural), {"limit": "1"})
 
     def stop(self) -> None:
         """Close all connections. Idempotent."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import ClassVar
 
 from servicegroup import driver
+from servicegroup.exceptions import NotSupported
 from servicegroup.model import Member
 from servicegroup.will import LastWill
 
@@ -17,6 +18,7 @@ from .history import History
 from .layout import Reader
 from .members import Members
 from .options import OPTIONS
+from .pods import PodSight, PodWatches
 from .settings import GROUP, checked
 from .sight import Sight
 from .watches import Watches
@@ -36,43 +38,52 @@ class KubernetesDriver(driver.Driver):
         super().__init__(context)
         settings = context.settings
         options = checked(context.conf[GROUP])
-        limit = settings.service_down_time
-        self._client = Client(options, Clock(), settings.call_timeout)
+        limit, timeout = settings.service_down_time, settings.call_timeout
+        self._client = Client(options, Clock(), timeout)
+        self._pods: PodSight | None = None
+        if options.mode == "pod":
+            self.capabilities = driver.Capability.WATCH | driver.Capability.READ_ONLY
+            self._pods = PodSight(self._client, options)
         reader, history = Reader(), History(self._client.clock, limit)
         own = OwnBeat(self._client, context.instance_id, settings, options.owner)
         self._members = Members(self._client, reader, context.instance_id, settings, own)
         self._sight = Sight(self._client, reader, history, limit)
         self._others = Others(self._client)
-        self._watches = Watches(self._client, history, settings.call_timeout, limit)
+        self._watches: Watches | PodWatches = Watches(self._client, history, timeout, limit)
+        if self._pods is not None:
+            self._watches = PodWatches(self._client, self._pods, timeout, limit)
 
     def start(self) -> None:
         self._client.start()
-        self._client.hear()
+        self._client.hear("leases" if self._pods is None else "pods")
 
     def stop(self) -> None:
         self._watches.stop()
         self._client.stop()
 
     def join(self, members: Sequence[Member]) -> list[Member]:
-        return self._members.join(members)
+        return self._writable().join(members)
 
     def update(self, members: Sequence[Member]) -> list[driver.Lost]:
-        return self._members.update(members)
+        return self._writable().update(members)
 
     def heartbeat(
         self,
         instance_id: str,  # noqa: ARG002 - our sign of life is no other's
         members: Sequence[Member],
     ) -> list[driver.Lost]:
-        return self._members.heartbeat(members)
+        return self._writable().heartbeat(members)
 
     def leave(self, members: Sequence[Member]) -> None:
-        self._members.leave(members)
+        self._writable().leave(members)
 
     def end(self, instance_id: str, reason: str) -> None:
+        self._writable()
         self._others.end(instance_id, reason)
 
-    def last_will(self, reason: str) -> LastWill:
+    def last_will(self, reason: str) -> LastWill | None:
+        if self._pods is not None:
+            return None
         values = self.context.conf[GROUP]
         arguments = {
             "values": {option.dest: values[option.dest] for option in OPTIONS},
@@ -90,12 +101,22 @@ class KubernetesDriver(driver.Driver):
         known: Mapping[str, Member] | None = None,
         attributes: bool = True,
     ) -> driver.Sightings:
+        if self._pods is not None:
+            return self._pods.sightings(group_id, member_ids, known or {})
         return self._sight.sightings(group_id, member_ids, known or {}, attributes=attributes)
 
     def groups(self) -> list[str]:
-        return self._sight.groups()
+        return self._sight.groups() if self._pods is None else self._pods.groups()
 
     def watch(
         self, group_id: str, changed: Callable[[Collection[str] | None], None]
     ) -> Callable[[], None]:
         return self._watches.watch(group_id, changed)
+
+    def _writable(self) -> Members:
+        if self._pods is not None:
+            raise NotSupported(
+                f"[{GROUP}] mode=pod only reads: pods come and go by themselves, nobody joins or "
+                f"leaves"
+            )
+        return self._members

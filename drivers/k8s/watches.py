@@ -6,32 +6,17 @@ each one is, by our own clock.
 
 from __future__ import annotations
 
-import logging
-import random
 import threading
-from collections.abc import Callable, Collection, Iterable
-
-from servicegroup.exceptions import ConfigurationError
+from collections.abc import Callable, Collection
 
 from . import layout, leases
 from .beats import is_alive
 from .carried import Carried
-from .client import CLIENT_ERRORS, LEASES, Busy, Client, Expired, Lines
+from .client import LEASES, Client
+from .following import Changed, Follower
 from .history import History
+from .layout import Key
 from .leases import Lease
-from .settings import GROUP
-
-LOG = logging.getLogger(__name__)
-
-Changed = Callable[[Collection[str] | None], None]
-#: Seconds after which the API server is asked to end a watch, so that not all end at once.
-SHORTEST, LONGEST = 240, 300
-#: Seconds of silence after which a watch may be dead: a server's bookmarks come once a minute.
-LONGEST_SILENCE, SHORTEST_SILENCE = 65.0, 1.0
-#: What interrupts a watch, for as long as it lasts.
-FAILURES: tuple[type[Exception], ...] = (ConfigurationError, *CLIENT_ERRORS)
-#: Seconds between two tries, at most.
-LONGEST_PAUSE = 5.0
 
 
 class Watches:
@@ -42,8 +27,7 @@ class Watches:
         self._history = history
         self._call_timeout = call_timeout
         self._limit = limit
-        self._silence = min(LONGEST_SILENCE, max(SHORTEST_SILENCE, limit / 2))
-        self._lock = threading.Condition()
+        self._lock = threading.Lock()
         self._watched: dict[object, tuple[str, Changed]] = {}
         self._follower: Follower | None = None
 
@@ -53,8 +37,8 @@ class Watches:
         with self._lock:
             self._watched[token] = (group_id, changed)
             if self._follower is None:
-                self._follower = Follower(self._client, self._history, self._limit, self._silence)
-                self._follower.tell = self._tell
+                followed = FollowedLeases(self._client, self._history, self._limit, self._tell)
+                self._follower = Follower(self._client, followed, self._limit)
                 self._follower.start()
             follower = self._follower
 
@@ -93,91 +77,31 @@ class Watches:
                 call(changed[group_id])
 
 
-class Follower:
-    """The thread that follows the Leases: lists them, and then watches from there on."""
+class FollowedLeases:
+    """All Leases of ours; see :class:`.following.Followed`."""
 
-    tell: Callable[[dict[str, set[str]] | None], None]
+    selector = leases.KIND
 
-    def __init__(self, client: Client, history: History, limit: float, silence: float) -> None:
+    def __init__(
+        self,
+        client: Client,
+        history: History,
+        limit: float,
+        tell: Callable[[dict[str, set[str]] | None], None],
+    ) -> None:
+        self.path = client.objects(LEASES, "leases")
         self._client = client
         self._history = history
         self._limit = limit
-        self._silence = silence
+        self._tell = tell
         self._carried = Carried()
         self._over: dict[str, bool] = {}
-        self._version: str | None = None
-        self._lines: Lines | None = None
-        self._stopped = threading.Event()
-        self._settled = threading.Event()
-        self._error: Exception | None = None
-        self._failing = False
-        self._thread = threading.Thread(target=self._run, name="servicegroup-k8s", daemon=True)
+        self._changed: dict[str, set[str]] = {}
 
-    def start(self) -> None:
-        """Begin to follow."""
-        self._thread.start()
-
-    def wait(self, timeout: float) -> None:
-        """Wait until nothing is missed any more; raises what prevents that."""
-        if not self._settled.wait(timeout):
-            raise Busy(f"no watch was open within {timeout:g} s")
-        if self._error is not None:
-            raise self._error
-
-    def stop(self, timeout: float) -> None:
-        """End the thread; waits for it, at most *timeout* seconds."""
-        self._stopped.set()
-        lines = self._lines
-        if lines is not None:
-            lines.cancel()
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
-
-    # -- the thread ---------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        tries = 0
-        while not self._stopped.is_set():
-            try:
-                if self._version is None:
-                    self._list()
-                self._follow()
-                tries = 0
-            except Expired:
-                self._version = None
-            except FAILURES as error:
-                if self._stopped.is_set():
-                    return
-                self._failed(error)
-                tries += 1
-                pause = min(LONGEST_PAUSE, 0.05 * 2**tries)
-                self._stopped.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311
-            except Exception as error:
-                if self._stopped.is_set():
-                    return
-                LOG.exception("a watch of Leases failed, and begins anew")
-                self._failed(error)
-                self._version = None
-                self._stopped.wait(LONGEST_PAUSE)
-
-    def _failed(self, error: Exception) -> None:
-        if not self._settled.is_set():
-            self._error = error
-            self._settled.set()
-            self._stopped.set()
-            return
-        if not self._failing:
-            self._failing = True
-            log = LOG.error if isinstance(error, ConfigurationError) else LOG.info
-            log("[%s] the watch of Leases is interrupted: %s", GROUP, error)
-        # Whoever is called looks by itself, and finds out how the API server is.
-        self.tell(None)
-
-    def _list(self) -> None:
-        """Read everything there is, and have everybody look: what happened meanwhile is unknown."""
-        place = self._client.objects(LEASES, "leases")
+    def listed(self) -> str:
+        """Learn which members each instance carries."""
         carried, over, version = Carried(), {}, ""
-        for page, answer in self._client.pages(place, leases.KIND, leases.decode_list):
+        for page, answer in self._client.pages(self.path, self.selector, leases.decode_list):
             version = page.metadata.version
             for lease in page.items:
                 label = lease.metadata.labels.instance
@@ -186,54 +110,28 @@ class Follower:
                     self._history.saw(label, lease.spec.renewed, answer.sent, answer.received)
                 else:
                     carried.put(lease)
-        self._carried, self._over, self._version = carried, over, version
-        if self._settled.is_set():
-            self.tell(None)
+        self._carried, self._over = carried, over
+        return version
 
-    def _follow(self) -> None:
-        """Take changes as they come, until the watch ends."""
-        query = {
-            "watch": "true",
-            "allowWatchBookmarks": "true",
-            "labelSelector": leases.KIND,
-            "resourceVersion": self._version or "",
-            "timeoutSeconds": str(random.randint(SHORTEST, LONGEST)),  # noqa: S311
-        }
-        place = self._client.objects(LEASES, "leases")
-        with self._client.watch(place, query, self._silence) as lines:
-            self._lines = lines
-            if self._stopped.is_set():
-                return
-            if self._failing:
-                self._failing = False
-                LOG.info("the watch of Leases goes on")
-            if not self._settled.is_set():
-                self._settled.set()
-                self.tell(None)
-            for some in lines:
-                self.take(some)
+    def taken(self, kind: str, data: bytes) -> str:
+        """Note which members a change is about."""
+        lease = leases.decode_lease(data)
+        if kind != "BOOKMARK":
+            is_beat, gone = lease.metadata.labels.kind == layout.BEAT, kind == "DELETED"
+            about = self._beat(lease, gone=gone) if is_beat else self._carried.put(lease, gone=gone)
+            for group_id, member_id in about:
+                self._changed.setdefault(group_id, set()).add(member_id)
+        return lease.metadata.version
 
-    def take(self, lines: Iterable[bytes]) -> None:
-        """Take some lines of a watch, and tell what they change."""
-        changed: dict[str, set[str]] = {}
-        for line in lines:
-            event = leases.decode_event(line)
-            if event.type == "ERROR":
-                self._refused(event.object)
-            lease = leases.decode_lease(event.object)
-            self._version = lease.metadata.version
-            if event.type == "BOOKMARK":
-                continue
-            if lease.metadata.labels.kind == layout.BEAT:
-                names = self._beat(lease, gone=event.type == "DELETED")
-            else:
-                names = self._carried.put(lease, gone=event.type == "DELETED")
-            for group_id, member_id in names:
-                changed.setdefault(group_id, set()).add(member_id)
-        if changed:
-            self.tell(changed)
+    def tell(self, *, anything: bool = False) -> None:
+        """Call back those who watch."""
+        changed, self._changed = self._changed, {}
+        if anything:
+            self._tell(None)
+        elif changed:
+            self._tell(changed)
 
-    def _beat(self, lease: Lease, *, gone: bool) -> Collection[layout.Key]:
+    def _beat(self, lease: Lease, *, gone: bool) -> Collection[Key]:
         """Return the members that a change of a sign of life is about: of a renewal, none."""
         label, now = lease.metadata.labels.instance, self._client.clock.now()
         if gone:
@@ -245,9 +143,3 @@ class Follower:
         if over is was_over and silent <= self._limit:
             return ()
         return self._carried.by(label)
-
-    def _refused(self, status: bytes) -> None:
-        said = leases.decode_status(status)
-        if said.code == 410:
-            raise Expired(said.message)
-        raise Busy(f"the watch ends with {said.code}: {said.message}")

@@ -5,6 +5,8 @@ import itertools
 import pytest
 from servers.kubernetes import Kubernetes
 
+from servicegroup.driver import Capability
+from servicegroup.drivers.k8s import KubernetesDriver
 from servicegroup.drivers.k8s.clock import Clock
 from servicegroup.testing import DriverConformance, Store
 
@@ -23,7 +25,7 @@ def _clock(monkeypatch):
     monkeypatch.setattr(Clock, "now", staticmethod(lambda: now() + Passed.seconds))
 
 
-def make_store(server: Kubernetes, folder, **options):
+def make_store(server: Kubernetes, folder, kind="k8s", **options):
     """An empty namespace on this server, whose time passes by hand."""
     namespace = server.create_namespace(f"test-{next(_numbers)}")
     config = server.kubeconfig(folder / "config", namespace=namespace)
@@ -36,7 +38,7 @@ def make_store(server: Kubernetes, folder, **options):
         server.tell("lose", namespace=namespace)
 
     return Store(
-        "k8s", {"servicegroup_k8s": {"kubeconfig": str(config), **options}}, age=age, lose=lose
+        kind, {"servicegroup_k8s": {"kubeconfig": str(config), **options}}, age=age, lose=lose
     )
 
 
@@ -47,4 +49,17 @@ class TestLeases(DriverConformance):
     @pytest.fixture
     def store(self, kubernetes, tmp_path):
         with make_store(kubernetes, tmp_path) as store:
+            yield store
+
+
+class TestPods(DriverConformance):
+    """Mode pod only reads: what it promises is to refuse the rest. More is in test_k8s_pods."""
+
+    class Pods(KubernetesDriver):
+        capabilities = Capability.WATCH | Capability.READ_ONLY
+
+    @pytest.fixture
+    def store(self, kubernetes, tmp_path):
+        how = {"mode": "pod", "label_selector": "app={group}"}
+        with make_store(kubernetes, tmp_path, kind=self.Pods, **how) as store:
             yield store
