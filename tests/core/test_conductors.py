@@ -175,6 +175,9 @@ def test_one_that_is_dead_serves_nothing(conductors, join, nodes, eventually):
     victim = join("c2")
     process = victim._process
     process.heart._stopped = True  # it beats no more
+    process.heart._rouse()
+    process.heart._thread.join()
+    process.heart._judged.flush(5)
     process.door.driver.end(process.instance_id, "killed")
     eventually(lambda: not conductors.get("c2").alive)
     one = conductors.get("c2")
