@@ -31,6 +31,7 @@ from servicegroup.watch import Watch
 if TYPE_CHECKING:
     from servicegroup.conductors import Conductors
     from servicegroup.driver import Finding
+    from servicegroup.hypervisors import Hypervisors
     from servicegroup.inventory import Inventory
     from servicegroup.services import Services
 
@@ -47,7 +48,7 @@ class ServiceGroup:
     as a context manager, or at the interpreter's regular exit.
 
     :param conf: the options are registered on it and read once, now
-    :param inventory: who keeps the nodes that conductors serve
+    :param inventory: who keeps nodes and hypervisors; default: tables in the database
     :raises ConfigurationError: options that cannot work, named with what would
     """
 
@@ -294,14 +295,38 @@ class ServiceGroup:
             return fleet[1]
 
     @property
-    def inventory(self) -> Inventory:
-        """Who keeps the nodes and hypervisors: what was given.
+    def hypervisors(self) -> Hypervisors:
+        """The hypervisors, with the state of the services that run them.
 
-        :raises ConfigurationError: none was given
+        :raises ConfigurationError: there is no inventory
+        """
+        from servicegroup.hypervisors import Hypervisors
+
+        roster = self.roster
+        return Hypervisors(
+            self.settings.hypervisor_group,
+            self.inventory,
+            lambda group_id: roster.list(group_id, left=True),
+        )
+
+    @property
+    def inventory(self) -> Inventory:
+        """Who keeps the nodes and hypervisors: what was given, else tables in the database.
+
+        :raises ConfigurationError: none was given, and no database is in use
         """
         if self._own_inventory is not None:
             return self._own_inventory
-        raise ConfigurationError("there is no inventory: pass ServiceGroup(conf, inventory=...)")
+        from servicegroup.db.inventory import SqlInventory
+
+        process = self._running()
+        records = process.records
+        if records is None:
+            raise ConfigurationError(
+                f"there is no inventory beside driver={self.settings.driver}: set "
+                f"[servicegroup_database] connection, or pass ServiceGroup(conf, inventory=...)"
+            )
+        return SqlInventory(getattr(records.driver, "records").database, records.run)  # noqa: B009
 
     # -- life ---------------------------------------------------------------------------------
 

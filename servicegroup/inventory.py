@@ -10,7 +10,7 @@ import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from servicegroup.exceptions import InvalidInventory, NoSuchNode
+from servicegroup.exceptions import InvalidInventory, NoSuchHypervisor, NoSuchNode, NotSupported
 from servicegroup.hashring import Span, position
 
 
@@ -73,6 +73,8 @@ class Kind(NamedTuple):
     driver: str
 
 
+#: Called with how many of how many are done.
+Progress = Callable[[int, int], None]
 #: Which positions of which kinds of nodes.
 Places = Mapping[Kind, Sequence[Span]]
 
@@ -168,6 +170,48 @@ class Inventory(abc.ABC):
     def hypervisor(self, ident: str) -> Hypervisor | None:
         """Return the hypervisor of this id, uuid or ``hypervisor_hostname``, an id first."""
 
+    # What follows is for inventories that others may write, such as the default one.
+
+    def create_node(self, **fields: Any) -> Node:  # noqa: ARG002
+        """Add a node.
+
+        :raises InvalidInventory: a field that cannot be so, or a uuid or name that is taken
+        """
+        raise _kept_elsewhere()
+
+    def add_nodes(
+        self,
+        wanted: Sequence[Node],  # noqa: ARG002
+        progress: Progress | None = None,  # noqa: ARG002
+    ) -> None:
+        """Add many nodes: all of them, or none.
+
+        :param progress: called now and then, on this thread, with how many of how many are written
+        :raises InvalidInventory: a uuid or name that is taken
+        """
+        raise _kept_elsewhere()
+
+    def delete_node(self, ident: str) -> None:  # noqa: ARG002
+        """Remove the node of this uuid or name.
+
+        :raises NoSuchNode: there is none
+        """
+        raise _kept_elsewhere()
+
+    def create_hypervisor(self, **fields: Any) -> Hypervisor:  # noqa: ARG002
+        """Add a hypervisor; ``hypervisor_hostname`` is enough, ``host`` is the same by default.
+
+        :raises InvalidInventory: a field that cannot be so, or a uuid or name that is taken
+        """
+        raise _kept_elsewhere()
+
+    def delete_hypervisor(self, ident: str) -> None:  # noqa: ARG002
+        """Remove the hypervisor of this id, uuid or ``hypervisor_hostname``.
+
+        :raises NoSuchHypervisor: there is none
+        """
+        raise _kept_elsewhere()
+
 
 class MemoryInventory(Inventory):
     """An inventory that is asked for lists each time: for small fleets, tests, and to start from.
@@ -251,6 +295,18 @@ def no_such_node(ident: str) -> NoSuchNode:
         f"there is no node {ident!r} in the inventory; 'servicegroup node list' shows those there "
         f"are, 'servicegroup node create' adds one"
     )
+
+
+def no_such_hypervisor(ident: str) -> NoSuchHypervisor:
+    """Return the error for a hypervisor that is not there."""
+    return NoSuchHypervisor(
+        f"there is no hypervisor {ident!r} in the inventory; 'servicegroup hypervisor list' shows "
+        f"those there are, 'servicegroup hypervisor create' adds one"
+    )
+
+
+def _kept_elsewhere() -> NotSupported:
+    return NotSupported("this inventory is kept by the service itself: change it there")
 
 
 def _is_within(node: Node, places: Places) -> bool:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 #: The revision of the newest migration under ``migrations/versions``.
-HEAD = "0002"
+HEAD = "0003"
 VERSION_TABLE = "servicegroup_version"
 
 metadata = sa.MetaData(
@@ -59,6 +59,9 @@ Uuid = sa.String(36).with_variant(
 Json = sa.Text().with_variant(mysql.MEDIUMTEXT(charset="utf8mb4"), "mysql", "mariadb")
 Words = sa.Text().with_variant(mysql.TEXT(charset="utf8mb4"), "mysql", "mariadb")
 Name = sa.Unicode(255).with_variant(mysql.VARCHAR(255, charset="utf8mb4"), "mysql", "mariadb")
+
+#: A position on the ring, compared byte for byte.
+Place = sa.LargeBinary(16).with_variant(mysql.BINARY(16), "mysql", "mariadb")
 
 # Columns whose names end in "_at" without comment hold wall time in microseconds since 1970, for
 # people. Those marked "clock" hold the store's own clock, and only they are ever compared.
@@ -126,6 +129,58 @@ removed = sa.Table(
     sa.Column("instance_id", Uuid, primary_key=True),
     sa.Column("incarnation", sa.BigInteger, nullable=False),
     sa.Column("removed_at", sa.BigInteger, nullable=False),
+    mysql_charset="utf8mb4",
+    mysql_engine="InnoDB",
+)
+
+#: The bare-metal nodes, each with its position on the ring: those of a conductor by index.
+nodes = sa.Table(
+    "nodes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("uuid", Uuid, nullable=False),
+    sa.Column("name", Identifier),
+    sa.Column("driver", Identifier, nullable=False),
+    sa.Column("conductor_group", Identifier, nullable=False),
+    sa.Column("power_state", Identifier),
+    sa.Column("provision_state", Identifier),
+    sa.Column("maintenance", sa.Boolean, nullable=False),
+    sa.Column("instance_uuid", Identifier),
+    sa.Column("position", Place, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger),
+    sa.UniqueConstraint("uuid"),
+    sa.UniqueConstraint("name"),
+    sa.Index("ix_nodes_place", "conductor_group", "driver", "position"),
+    mysql_charset="utf8mb4",
+    mysql_engine="InnoDB",
+)
+
+hypervisors = sa.Table(
+    "hypervisors",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("uuid", Uuid, nullable=False),
+    sa.Column("hypervisor_hostname", Identifier, nullable=False),
+    sa.Column("host", Identifier, nullable=False),
+    sa.Column("hypervisor_type", Name),
+    sa.Column("hypervisor_version", sa.BigInteger),
+    sa.Column("host_ip", Name),
+    sa.Column("vcpus", sa.BigInteger),
+    sa.Column("vcpus_used", sa.BigInteger),
+    sa.Column("memory_mb", sa.BigInteger),
+    sa.Column("memory_mb_used", sa.BigInteger),
+    sa.Column("free_ram_mb", sa.BigInteger),
+    sa.Column("local_gb", sa.BigInteger),
+    sa.Column("local_gb_used", sa.BigInteger),
+    sa.Column("free_disk_gb", sa.BigInteger),
+    sa.Column("disk_available_least", sa.BigInteger),
+    sa.Column("running_vms", sa.BigInteger),
+    sa.Column("current_workload", sa.BigInteger),
+    sa.Column("cpu_info", Json),
+    sa.Column("pci_stats", Json),
+    sa.UniqueConstraint("uuid"),
+    sa.UniqueConstraint("hypervisor_hostname"),
     mysql_charset="utf8mb4",
     mysql_engine="InnoDB",
 )

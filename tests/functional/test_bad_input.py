@@ -118,7 +118,7 @@ def test_a_url_that_cannot_be_meant_is_refused_before_anything_is_tried(url, wor
 def test_a_database_without_our_tables(empty_url, refused):
     [told] = refused(empty_url, DatabaseNotReady)
     assert told.startswith(OPTION)
-    assert "holds no tables of ours, version 0002 is needed: run 'servicegroup db upgrade'" in told
+    assert "holds no tables of ours, version 0003 is needed: run 'servicegroup db upgrade'" in told
     if empty_url.startswith("sqlite"):
         assert not Path(sa.make_url(empty_url).database).exists()  # asking makes no file
     migrated(empty_url)
@@ -133,7 +133,7 @@ def test_a_database_that_a_newer_library_upgraded(url, refused):
     engine.dispose()
     [told] = refused(url, DatabaseNotReady)
     assert told.startswith(OPTION)
-    assert "is at version 9999, which this library (version 0002) does not know" in told
+    assert "is at version 9999, which this library (version 0003) does not know" in told
     assert "upgrade servicegroup on this host" in told
     with pytest.raises(DatabaseNotReady, match="upgrade servicegroup on this host"):
         schema.upgrade(configuration(url))

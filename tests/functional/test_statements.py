@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from servicegroup import Member
 from servicegroup.driver import Capability
+from servicegroup.inventory import Query
 
 #: With these, no beat and no poll comes of its own accord while something else is counted.
 STILL = {"report_interval": 600.0, "service_down_time": 3600.0, "poll_interval": 600.0}
@@ -81,7 +82,7 @@ def in_one_transaction(kind, statements):
 
 def _short(statement):
     verb = statement.split()[0]
-    tables = re.findall(r"(?:FROM|INTO|UPDATE) (services|instances|removed)", statement)
+    tables = re.findall(r"(?:FROM|INTO|UPDATE) (services|instances|removed|nodes|hypervisors)", statement)
     # What a SELECT reads from comes after the questions within its columns.
     return f"{verb} {tables[-1 if verb == 'SELECT' else 0]}" if tables else verb
 
@@ -107,6 +108,42 @@ def test_every_question_is_one_select(url, make, count, joined):
         with count() as statements:
             ask(observer)
         assert [_short(one) for one in statements] == ["SELECT services"], name
+
+
+def test_nodes_and_hypervisors_cost_the_same_whatever_their_number(url, make, count, joined):
+    """One look at the members, one at the inventory; nothing for each node or hypervisor."""
+    observer = make(url, **STILL)
+    inventory, conductors = observer.inventory, observer.conductors
+    conductors.join(hostname="c1", drivers=["ipmi"])
+    some = [inventory.create_node(name=f"n{number}", driver="ipmi") for number in range(5)]
+    orphans = [inventory.create_node(name=f"o{number}", driver="none") for number in range(5)]
+    for number in range(5):
+        inventory.create_hypervisor(hypervisor_hostname=f"m{number}")
+    marked = Query(limit=2, marker=some[1].uuid)
+    members, nodes, hypervisors = "SELECT services", "SELECT nodes", "SELECT hypervisors"
+    generation = conductors.generation
+    for name, ask, cost in (
+        ("hypervisors", lambda: observer.hypervisors.list(), [hypervisors, members]),
+        ("hypervisor", lambda: observer.hypervisors.get("m1"), [hypervisors, members]),
+        ("conductors", conductors.list, [members]),
+        ("place", lambda: conductors.place(some + orphans), [members]),
+        ("node", lambda: conductors.for_node("n1"), [nodes, members]),
+        ("orphan", lambda: conductors.for_node("o1"), [nodes, members]),
+        ("nodes", conductors.nodes, [members, nodes]),
+        ("nodes of one", lambda: conductors.nodes_of("c1"), [members, nodes]),
+        ("a further page", lambda: conductors.nodes_of("c1", marked), [members, nodes, nodes]),
+        ("number of nodes", lambda: conductors.count_of("c1"), [members, nodes]),
+        ("nothing moved", lambda: conductors.moved(generation), [members]),
+    ):
+        with count() as statements:
+            ask()
+        assert [_short(one) for one in statements] == cost, name
+    with conductors.follow() as watch, count() as statements:
+        assert conductors.for_node(some[0]).conductor == "c1"
+        assert conductors.place(orphans)[0].conductor is None
+        conductors.list()
+        assert watch.fresh
+    assert statements == []
 
 
 def test_a_beat_is_one_update_whatever_the_number_of_members(driver, joined, count):

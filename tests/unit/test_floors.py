@@ -16,6 +16,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"liveness", "diff", "mounts", "hashring"},
         {"config", "positions", "inventory"},
         {"driver", "rings"},
+        {"intake"},
         {"db", "child"},
     ],
     "F2": [
