@@ -123,7 +123,8 @@ def test_members_of_the_first_version_are_taken_along(empty_url, monkeypatch):
     with engine.begin() as connection:
         connection.execute(sa.insert(tables.services).values(_LEFT))
     engine.dispose()
-    with pytest.raises(DatabaseNotReady, match=f"is at version 0001, version {tables.HEAD} is needed"):
+    needed = f"is at version 0001, version {tables.HEAD} is needed"
+    with pytest.raises(DatabaseNotReady, match=needed):
         ServiceGroup(conf).get_members("g")
     _, after = schema.upgrade(conf)
     assert after.is_current

@@ -80,9 +80,12 @@ def in_one_transaction(kind, statements):
     return [_short(one) for one in inner if "pg_notify" not in one]
 
 
+_TABLES = "services|instances|removed|nodes|hypervisors"
+
+
 def _short(statement):
     verb = statement.split()[0]
-    tables = re.findall(r"(?:FROM|INTO|UPDATE) (services|instances|removed|nodes|hypervisors)", statement)
+    tables = re.findall(rf"(?:FROM|INTO|UPDATE) ({_TABLES})", statement)
     # What a SELECT reads from comes after the questions within its columns.
     return f"{verb} {tables[-1 if verb == 'SELECT' else 0]}" if tables else verb
 
@@ -123,7 +126,7 @@ def test_nodes_and_hypervisors_cost_the_same_whatever_their_number(url, make, co
     members, nodes, hypervisors = "SELECT services", "SELECT nodes", "SELECT hypervisors"
     generation = conductors.generation
     for name, ask, cost in (
-        ("hypervisors", lambda: observer.hypervisors.list(), [hypervisors, members]),
+        ("hypervisors", observer.hypervisors.list, [hypervisors, members]),
         ("hypervisor", lambda: observer.hypervisors.get("m1"), [hypervisors, members]),
         ("conductors", conductors.list, [members]),
         ("place", lambda: conductors.place(some + orphans), [members]),
