@@ -191,11 +191,13 @@ class Synchronizer:
                 raise ServiceGroupError("this synchronizer was started already")
             ledger = self._ledger = Ledger(self.settings.baseline_path)
             self._stopping.clear()
-            self._sources = [self._source(offer, ledger) for offer in self._offers]
+            # Streams first: what changes while the first snapshots are taken is heard.
+            self._sources = []
+            for offer in sorted(self._offers, key=lambda one: one.stream is None):
+                self._sources.append(self._source(offer, ledger))
             for consumer in self._consumers:
                 consumer.start(ledger)
-            # Streams first: what changes while the first snapshots are taken is heard.
-            for source in sorted(self._sources, key=lambda one: isinstance(one, Collector)):
+            for source in self._sources:
                 source.start()
             self._housekeeping = threading.Thread(
                 target=self._keep_house,
@@ -236,6 +238,7 @@ class Synchronizer:
         if offer.stream is not None:
             return Stream(offer.name, offer.stream, offer.types, ledger, self.reconcile)
         assert offer.polled is not None
+        streams = [one for one in self._sources if isinstance(one, Stream)]
         return Collector(
             name=offer.name,
             origin=offer.origin,
@@ -245,6 +248,7 @@ class Synchronizer:
             settings=offer.polled,
             ledger=ledger,
             python=self.settings.python,
+            after=[one.listening for one in streams if one.types & offer.types],
         )
 
     def _poll(self, types: Collection[str]) -> list[Future[None]]:

@@ -22,6 +22,7 @@ from .wire import Row
 
 _MARK = (1 << 64) - 1
 _encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Entity).decode
 
 Marks = dict[str, dict[str, int]]
 
@@ -205,11 +206,7 @@ class Reading:
         return row_of(entity, mark, digest)
 
     def _of(self, item: Item) -> dict[str, int]:
-        if not isinstance(item.key, str) or not 0 < len(item.key) <= MAX_TEXT:
-            raise TypeError(
-                f"it yielded a key that is {_shown(item.key)}; a key is text of 1 to {MAX_TEXT} "
-                f"characters"
-            )
+        check_key(item)
         return self._known_of(item.type, item)
 
     def _known_of(self, type_: object, item: object) -> dict[str, int]:
@@ -226,8 +223,27 @@ class Reading:
             self.newest = when
 
 
+def check_key(item: Item) -> None:
+    """Check what an entity is called.
+
+    :raises TypeError: it is no text, or too long
+    """
+    if not isinstance(item.key, str) or not 0 < len(item.key) <= MAX_TEXT:
+        raise TypeError(
+            f"it gave a key that is {_shown(item.key)}; a key is text of 1 to {MAX_TEXT} characters"
+        )
+
+
 def row_of(entity: Entity, mark: int, digest: int) -> Row:
-    """Return what is told and kept of an entity."""
+    """Return what is told and kept of an entity.
+
+    :raises TypeError: a field of it is not what it must be
+    """
+    data = _encode(entity)
+    try:
+        _decode(data)
+    except msgspec.ValidationError as error:
+        raise TypeError(f"entity {entity.key!r} of type {entity.type!r}: {error}") from None
     return Row(
         entity.type,
         entity.key,
@@ -236,7 +252,7 @@ def row_of(entity: Entity, mark: int, digest: int) -> Row:
         entity.parent_key,
         entity.project,
         entity.timestamp,
-        _encode(entity),
+        data,
     )
 
 

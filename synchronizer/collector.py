@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -17,10 +17,13 @@ from .judgement import Volatility, refusal
 from .ledger import Ledger
 from .options import PollSettings
 from .plugin import CollectorPlugin, DeltaPlugin
-from .process import GRACE, CollectorDied, CollectorProcess
+from .process import GRACE, STEP, CollectorDied, CollectorProcess
 from .source import Source
 
 LOG = logging.getLogger(__name__)
+
+#: Seconds that the first poll waits for streams of the same types to listen.
+LISTENING = 5.0
 
 
 class _PollFailed(Exception):
@@ -41,12 +44,14 @@ class Collector(Source):
         settings: PollSettings,
         ledger: Ledger,
         python: str | None = None,
+        after: Sequence[threading.Event] = (),
     ) -> None:
         super().__init__(name, plugin.kind, types, ledger)
         self._origin = origin
         self._options = options
         self._settings = settings
         self._python = python
+        self._after = after
         self._overlap = plugin.overlap if issubclass(plugin, DeltaPlugin) else None
         self._process: CollectorProcess | None = None
         self._volatility = Volatility()
@@ -97,6 +102,11 @@ class Collector(Source):
     # -- the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
+        # What changes during the first poll must be heard; but nobody waits for a dead broker.
+        until = boottime() + LISTENING
+        for listening in self._after:
+            while not listening.is_set() and boottime() < until and not self._stopping.is_set():
+                listening.wait(STEP)
         while self._wait():
             with self._woken:
                 asked, self._asked = self._asked, []

@@ -11,7 +11,7 @@ from .collecting import said
 from .errors import EntityTypeNotFound, PluginError
 from .model import MAX_TEXT
 from .options import PollSettings, Settings, plugin_options, poll_settings
-from .plugin import BasePlugin, CollectorPlugin, Context, StreamPlugin
+from .plugin import BasePlugin, CollectorPlugin, Context, MessageBusPlugin, StreamPlugin
 
 
 class Offer(NamedTuple):
@@ -73,6 +73,10 @@ def _offer(conf: cfg.ConfigOpts, settings: Settings, name: str) -> Offer:
         polled = poll_settings(conf, name)
         return Offer(name, finding.origin(name), kind, types, options, True, polled)
     plugin = _made(name, kind, Context(name, options, types, conf))
+    if isinstance(plugin, MessageBusPlugin):
+        from .bus import Listening
+
+        plugin = Listening(plugin, conf)
     if isinstance(plugin, StreamPlugin):
         return Offer(name, "", kind, types, options, plugin.complete, stream=plugin)
     raise PluginError(f"plugin {name!r} is neither a collector nor a stream nor on a bus")

@@ -188,6 +188,7 @@ def plugin_options(conf: cfg.ConfigOpts, name: str, kind: type[BasePlugin]) -> d
     :raises PluginError: its options are not what they must be
     """
     group = group_of(name)
+    conf.register_group(cfg.OptGroup(group))
     try:
         conf.register_opts(kind.options, group=group)
     except (cfg.Error, TypeError, AttributeError) as error:

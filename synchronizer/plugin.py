@@ -84,6 +84,11 @@ class BasePlugin(abc.ABC):
         self.context = context
         self.option = context.options
 
+    @property
+    def counted_fields(self) -> Sequence[str] | None:
+        """``fields``, for the core; a plugin that wraps another one gives that one's."""
+        return self.fields
+
     def close(self) -> None:
         """Close what was opened. Called once, from any thread, before a regular end."""
 
@@ -165,6 +170,9 @@ class Feed(Protocol):
 
     def failing(self, reason: str) -> None:
         """Tell consumers that changes may be missed from now on."""
+
+    def malformed(self, reason: str) -> None:
+        """Tell that something was left out because it could not be understood."""
 
     def recovered(self, *, lost: str | None = None) -> None:
         """Tell that it works again.

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 
-from .baseline import row_of
+from .baseline import check_key, row_of
 from .collecting import said
 from .errors import CollectionFailed
 from .fingerprint import fingerprint
@@ -39,9 +39,11 @@ class Stream(Source):
     ) -> None:
         super().__init__(name, plugin.kind, types, ledger)
         self._plugin = plugin
-        self._fields: Sequence[str] | None = plugin.fields
+        self._fields: Sequence[str] | None = plugin.counted_fields
         self._reconcile = reconcile
         self._stopping = threading.Event()
+        #: Set once it hears, so that collectors begin after that.
+        self.listening = threading.Event()
         self._ordering = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"synchronizer-{name}", daemon=True)
 
@@ -119,9 +121,15 @@ class Stream(Source):
         """Tell consumers that changes may be missed from now on."""
         self.ill(reason)
 
+    def malformed(self, reason: str) -> None:
+        """Tell that something was left out."""
+        self.count("malformed")
+        self.odd(reason)
+
     def recovered(self, *, lost: str | None = None) -> None:
         """Tell that it works again."""
         self.well()
+        self.listening.set()
         if lost is not None:
             self.count("reconciles")
             self._reconcile(self.types, lost)
@@ -154,6 +162,7 @@ class Stream(Source):
             raise ValueError(f"{item!r} is of none of its entity_types")
         if item.type not in self.types:
             return None
+        check_key(item)
         if isinstance(item, Deleted):
             return Row(item.type, item.key, 0, 0, None, None, item.timestamp, b"")
         if isinstance(item, Unchanged):

@@ -162,6 +162,6 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _made(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.executescript(SCHEMA)
     connection.executemany(
-        "INSERT INTO meta VALUES (?, ?)", [("epoch", uuid.uuid4().hex), ("seq", 0), ("purged", 0)]
+        "INSERT INTO meta VALUES (?, ?)", [("epoch", uuid.uuid4().hex), ("seq", 1), ("purged", 0)]
     )
     return connection

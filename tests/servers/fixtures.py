@@ -13,6 +13,7 @@ from servers.mariadb import MariaDB
 from servers.memcached import Memcached
 from servers.postgresql import PostgreSQL
 from servers.process import Server
+from servers.rabbitmq import RabbitMQ
 from servers.requirement import REQUIRE_VARIABLE, MissingError, servers_required
 from servers.zookeeper import Ensemble, ZooKeeper
 
@@ -21,7 +22,7 @@ D = TypeVar("D", bound=DatabaseServer)
 D_co = TypeVar("D_co", bound=DatabaseServer, covariant=True)
 
 #: The shared server of each kind, by the name of its fixture.
-SHARED = ("postgresql", "mariadb", "zookeeper", "memcached", "kubernetes")
+SHARED = ("postgresql", "mariadb", "zookeeper", "memcached", "kubernetes", "rabbitmq")
 
 
 class DatabaseFactory(Protocol[D_co]):
@@ -90,6 +91,12 @@ def memcached(server_home: Home) -> Iterator[Memcached]:
 def kubernetes(server_home: Home) -> Iterator[Kubernetes]:
     """Run one API server for the whole session; tests take namespaces of their own."""
     yield from _shared(lambda: Kubernetes(server_home))
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(server_home: Home) -> Iterator[RabbitMQ]:
+    """Run one RabbitMQ broker for the whole session; tests take topics and pools of their own."""
+    yield from _shared(lambda: RabbitMQ(server_home))
 
 
 @pytest.fixture

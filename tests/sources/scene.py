@@ -7,9 +7,10 @@ from oslo_config import cfg
 from sources.scripted import TYPE
 
 from servicegroup.synchronizer import Op, Synchronizer
+from servicegroup.synchronizer.finding import installed
 
 #: Seconds: a poll of a scripted source takes milliseconds.
-PATIENCE = 15.0
+PATIENCE = 10.0
 #: So long that only what a test asks for is polled.
 NEVER = 3600
 
@@ -110,18 +111,24 @@ class Scene:
 
     def __init__(self, folder):
         self.folder = folder
+        folder.mkdir(exist_ok=True)
         self.source = Source(folder / "source.json")
         self.running = []
 
     def conf(self, plugin="Scripted", **options):
+        """*plugin*: one or more of sources.scripted, with commas between."""
         own = {"path": str(self.source.path)} | options.pop("own", {})
         general = {
-            "plugins": f"sources.scripted:{plugin}",
+            "plugins": ",".join(
+                one if one in installed() else f"sources.scripted:{one}"
+                for one in plugin.split(",")
+            ),
             "baseline_path": str(self.folder / "baseline.sqlite"),
             "poll_interval": NEVER,
             "retry_interval": 0.02,
-        } | options
-        groups = {"synchronizer": general, f"synchronizer_{plugin}": own}
+        } | {key: value for key, value in options.items() if key != "groups"}
+        groups = {"synchronizer": general, **options.pop("groups", {})}
+        groups |= {f"synchronizer_{one}": own for one in plugin.split(",")}
         file = self.folder / "synchronizer.conf"
         file.write_text(
             "\n".join(

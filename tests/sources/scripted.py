@@ -15,6 +15,8 @@ from servicegroup.synchronizer import (
     DeltaPlugin,
     Entity,
     Incomplete,
+    MessageBusPlugin,
+    StreamPlugin,
     Unchanged,
 )
 
@@ -123,3 +125,25 @@ class Typeless(Scripted):
 class Broken(Scripted):
     def __init__(self, context):
         raise ValueError("no such planet")
+
+
+class Notified(MessageBusPlugin):
+    """A notification's payload is an entity, or {"mark": "deleted", ...}."""
+
+    entity_types = (TYPE,)
+    event_types = ("thing.",)
+
+    def entities(self, notification):
+        return items([dict(notification.payload)])
+
+
+class Pushed(StreamPlugin):
+    """A stream that the test itself feeds."""
+
+    entity_types = (TYPE,)
+    running = None
+
+    def run(self, feed, stopping):
+        type(self).running = feed
+        feed.recovered()
+        stopping.wait()

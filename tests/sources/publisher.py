@@ -1,0 +1,36 @@
+"""A service that notifies, as OpenStack's do."""
+
+import warnings
+
+from oslo_config import cfg
+
+from servicegroup.synchronizer.bus import messaging
+
+#: Seconds.
+PATIENCE = 10
+
+
+class Publisher:
+    """Notifies on one topic; as a context manager closed."""
+
+    def __init__(self, url, topic="notifications", exchange=None):
+        conf = cfg.ConfigOpts()
+        conf([], use_env=False)
+        bus = messaging()
+        self.transport = bus.get_notification_transport(conf, url=url)
+        if exchange:
+            conf.set_override("control_exchange", exchange)
+        self._notifier = bus.Notifier(
+            self.transport, "thing.host", driver="messagingv2", topics=[topic], retry=2
+        )
+
+    def say(self, priority="info", event="thing.update", **payload):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            getattr(self._notifier, priority)({}, event, payload)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.transport.cleanup()

@@ -1,0 +1,221 @@
+"""Notifications, on the in-memory bus and on a real broker."""
+
+import logging
+import uuid
+
+import pytest
+from faults.laboratory.link import Link
+from sources import scripted
+from sources.publisher import Publisher
+from sources.scene import Picture
+from sources.scripted import TYPE
+
+from servicegroup.synchronizer import Deleted, Entity, NotCollected, Op
+
+#: What is heard of the exchange before anything else is published.
+EXCHANGE = "thing-exchange"
+
+
+@pytest.fixture(params=["memory", "rabbitmq"])
+def url(request):
+    if request.param == "memory":
+        return "fake://"
+    return request.getfixturevalue("rabbitmq").url
+
+
+@pytest.fixture
+def bus(url):
+    topic = f"t{uuid.uuid4().hex[:8]}"
+    return {"transport_url": url, "topics": topic, "pool": f"{topic}-ours"}
+
+
+@pytest.fixture
+def publisher(bus):
+    with Publisher(bus["transport_url"], bus["topics"]) as publisher:
+        yield publisher
+
+
+def listens(sync, until):
+    until(lambda: sync.status().sources[0].state == "ok")
+
+
+def test_every_priority_is_heard(scene, bus, publisher, picture, until):
+    sync = scene.start("Notified", picture, own=bus)
+    listens(sync, until)
+    for priority in ("audit", "debug", "info", "warn", "error", "critical", "sample"):
+        publisher.say(priority, key=priority, state="up")
+    picture.until(lambda: len(picture.entities) == 7)
+    assert {event.op for event in picture.events} <= {
+        *(Op.SNAPSHOT_BEGIN, Op.SNAPSHOT_END, Op.CREATE)
+    }
+
+
+def test_changes_of_one_key_come_in_order_and_deletes_too(scene, bus, publisher, picture, until):
+    sync = scene.start("Notified", picture, own=bus)
+    listens(sync, until)
+    for number in range(50):
+        publisher.say(key="a", state=str(number))
+        publisher.say(key=f"b{number}", state="up")
+    publisher.say(key="a", state="last")
+    for number in range(50):
+        publisher.say(event="thing.delete", key=f"b{number}", mark="deleted")
+    picture.until(lambda: picture.states == {"a": "last"} and len(picture.changes) > 1)
+    states = [
+        int(e.entity.state) for e in picture.events if e.key == "a" and e.entity.state != "last"
+    ]
+    assert states == sorted(states)
+    assert not picture.gaps
+
+
+def test_a_duplicate_is_told_once(scene, bus, publisher, picture, until):
+    sync = scene.start("Notified", picture, own=bus)
+    listens(sync, until)
+    for _ in range(5):
+        publisher.say(key="a", state="up")
+    publisher.say(key="end", state="up")
+    picture.until(lambda: "end" in picture.states)
+    assert picture.changes == [("create", "a"), ("create", "end")]
+
+
+def test_somebody_elses_messages_are_not_taken(scene, bus, publisher, picture, until, tmp_path):
+    from sources.scene import Scene
+
+    other_scene = Scene(tmp_path / "other")
+    try:
+        first = scene.start("Notified", picture, own=bus)
+        other = Picture()
+        second = other_scene.start(
+            "Notified", other, own={**bus, "pool": f"{bus['topics']}-theirs"}
+        )
+        listens(first, until)
+        listens(second, until)
+        for number in range(10):
+            publisher.say(key=str(number), state="up")
+        picture.until(lambda: len(picture.entities) == 10)
+        other.until(lambda: len(other.entities) == 10)
+    finally:
+        other_scene.close()
+
+
+def test_what_cannot_be_understood_is_told_and_left_out(scene, bus, publisher, picture, until):
+    sync = scene.start("Notified", picture, own=bus)
+    listens(sync, until)
+    publisher.say(key="a", state="up")
+    publisher.say(key=["no", "text"])
+    publisher.say(key="b", planet="Mars")
+    publisher.say(event="other.thing", key="c")
+    publisher.say(key="d", state="up", type="test.none")
+    publisher.say(key="e", state="up")
+    picture.until_states(a="up", e="up")
+    counts = sync.status().sources[0].counts
+    assert counts["malformed"] == 3
+    picture.until(lambda: picture.statuses)
+    state, reason = picture.statuses[0]
+    assert state == "warning"
+    assert "'thing.update' of 'thing.host'" in reason
+
+
+def test_a_type_that_only_the_bus_tells_cannot_be_polled(scene, bus, until):
+    sync = scene.start("Notified", own=bus)
+    with pytest.raises(NotCollected, match=r"test\.thing: only told by notifications"):
+        sync.get_all([TYPE])
+
+
+def test_a_late_message_does_not_undo_a_newer_one(scene, bus, publisher, picture, until):
+    sync = scene.start("Notified", picture, own=bus)
+    listens(sync, until)
+    publisher.say(key="a", state="new", timestamp=20.0)
+    publisher.say(key="a", state="old", timestamp=10.0)
+    publisher.say(key="b", mark="deleted", timestamp=20.0)
+    publisher.say(key="b", state="old", timestamp=10.0)
+    publisher.say(key="end", state="up")
+    picture.until_states(a="new", end="up")
+    assert sync.status().sources[0].counts["late"] == 2
+
+
+def test_a_collector_finds_what_no_notification_told(scene, source, bus, publisher, picture, until):
+    source.states(a="1", b="1")
+    sync = scene.start("Scripted,Notified", picture, own=bus)
+    picture.until_states(a="1", b="1")
+    until(lambda: {one.state for one in sync.status().sources} == {"ok"})
+    publisher.say(key="a", state="2")
+    publisher.say(key="b", mark="deleted")
+    publisher.say(key="c", state="only told")
+    picture.until_states(a="2", c="only told")
+    sync.get_all([TYPE])  # all three were wrong
+    picture.until_states(a="1", b="1")
+
+
+# -- a broker that fails ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def broker(rabbitmq):
+    """The shared broker, which is there again after the test."""
+    yield rabbitmq
+    if not rabbitmq.running:
+        rabbitmq.start()
+
+
+def test_a_broker_that_comes_back_empty_is_followed_by_a_reconcile(
+    scene, source, broker, picture, until, caplog
+):
+    caplog.set_level(logging.CRITICAL, "oslo.messaging")
+    own = {"transport_url": broker.url, "topics": "things", "pool": "ours"}
+    source.states(a="1")
+    sync = scene.start("Scripted,Notified", picture, own=own)
+    picture.until_states(a="1")
+    until(lambda: {one.state for one in sync.status().sources} == {"ok"})
+    polls = len(source.polls)
+    broker.kill()
+    picture.until(lambda: "failing" in [state for state, _ in picture.statuses])
+    source.states(a="2", b="1")  # nobody is told
+    broker.start()
+    picture.until_states(a="2", b="1")
+    assert len(source.polls) > polls
+    with Publisher(broker.url, "things") as publisher:
+        publisher.say(key="a", state="3")
+        picture.until_states(a="3", b="1")
+    assert picture.statuses[-1][0] == "ok"
+
+
+def test_a_partition_is_noticed_and_followed_by_a_reconcile(
+    scene, source, rabbitmq, picture, until, caplog
+):
+    caplog.set_level(logging.CRITICAL, "oslo.messaging")
+    with Link(rabbitmq.host, rabbitmq.port) as link:
+        url = f"rabbit://guest:guest@{link.address}/"
+        own = {"transport_url": url, "topics": "parted", "pool": "parted"}
+        source.states(a="1")
+        sync = scene.start("Scripted,Notified", picture, own=own)
+        until(lambda: {one.state for one in sync.status().sources} == {"ok"})
+        link.refuse()
+        picture.until(lambda: "failing" in [state for state, _ in picture.statuses])
+        source.states(a="2")
+        link.heal()
+        picture.until_states(a="2")
+        sync.stop()
+
+
+def test_refused_credentials_are_said(scene, rabbitmq, picture):
+    own = {"transport_url": f"rabbit://nobody:secret@{rabbitmq.address}/", "topics": "t"}
+    scene.start("Notified", picture, own=own)
+    picture.until(lambda: picture.statuses)
+    state, reason = picture.statuses[0]
+    assert state == "failing"
+    assert "refuses user 'nobody'" in reason
+    assert "secret" not in reason
+
+
+def test_streams_of_any_kind_beat_a_snapshot_that_began_before(scene, source, picture, until):
+    """A key that a stream told while the source was read keeps what the stream said."""
+    source.states(a="1", b="1")
+    sync = scene.start("Scripted,Pushed", picture)
+    picture.until_states(a="1", b="1")
+    feed = scripted.Pushed.running
+    window = sync._ledger.seq
+    feed.changed([Entity(key="a", type=TYPE, state="2"), Deleted(key="b", type=TYPE)])
+    feed.complete([Entity(key="a", type=TYPE, state="1"), Entity(key="b", type=TYPE)], window)
+    picture.until_states(a="2")
+    sync.get_all([TYPE])
+    picture.until_states(a="1", b="1")
