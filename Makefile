@@ -14,6 +14,8 @@ PACKAGING := setup.cfg setup.py pyproject.toml
 BASE := $(VENV)/.made-base
 TEST := $(VENV)/.made-test
 DEV := $(VENV)/.made-dev
+# The real clients of the REST faces, apart from the library: what they need is not what it needs.
+CLIENTS := .venv-clients/.made
 # What is shared by tests is checked like the library; it lies on the tests' own import path.
 SHARED := tests/servers tests/kubeapi tests/faults/laboratory tests/faketime.py tests/faketime_site tests/conftest.py
 
@@ -40,11 +42,11 @@ demo: $(BASE)  ## install the library here and watch real daemons come and go
 servers:  ## install the servers that are missing (as root), starting and enabling none
 	@tools/install-servers
 
-test: servers $(TEST)  ## run every test, after installing missing servers (as root)
+test: servers $(TEST) $(CLIENTS)  ## run every test, after installing missing servers (as root)
 	@echo "make: running every test, all servers required"
 	@SERVICEGROUP_REQUIRE_SERVERS=1 $(RUN_TESTS)
 
-check: $(TEST)  ## run the tests for which the servers are there; no root, says what it left out
+check: $(TEST) $(CLIENTS)  ## run the tests for which the servers are there; no root, says what it left out
 	@echo "make: running the tests for which the servers are there"
 	@$(RUN_TESTS)
 
@@ -74,7 +76,7 @@ format: $(DEV)  ## format the code and mend what can be mended
 	@$(BIN)/ruff format .
 
 clean:  ## remove everything that was made here
-	rm -rf $(VENV) build dist doc/build cover .coverage* *.egg-info
+	rm -rf $(VENV) .venv-clients build dist doc/build cover .coverage* *.egg-info
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache .tox
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -98,6 +100,12 @@ $(TEST): $(PACKAGING) | $(VENV)/bin/python
 	@echo "make: installing the library, every extra and what the tests need"
 	@$(PIP) install -e '.[all,test]'
 	@touch $(BASE) $@
+
+$(CLIENTS): tools/requirements-clients.txt | $(VENV)/bin/python
+	@echo "make: installing the clients that tests run against the REST faces"
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install -r $<
+	@touch $@
 
 $(DEV): $(TEST) tools/requirements-dev.txt
 	@echo "make: installing the tools for development"

@@ -1,0 +1,55 @@
+"""The application: which resource is at which path, and what every request goes through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon
+
+from servicegroup import ServiceGroup
+from servicegroup.exceptions import ServiceGroupError
+from servicegroup.rest import discovery, errors, nova_services, vitrage
+from servicegroup.rest.microversions import Negotiation
+from servicegroup.rest.options import ApiSettings
+from servicegroup.rest.requests import Requests
+from servicegroup.rest.resource import Resource
+from servicegroup.rest.view import View
+
+#: Path: its resource. A slash at the end of a request's path makes no difference.
+ROUTES: dict[str, type[Resource]] = {
+    "/": discovery.Root,
+    "/healthcheck": discovery.Health,
+    "/v1": discovery.IronicVersion,
+    "/v1/service": vitrage.Services,
+    "/v1/services": vitrage.Services,
+    "/v2.1": discovery.NovaVersion,
+    "/v2.1/os-services": nova_services.List,
+    "/v2.1/os-services/{ident}": nova_services.One,
+}
+
+
+def application(
+    service_group: ServiceGroup,
+    settings: ApiSettings = ApiSettings(),  # noqa: B008 - never changes
+) -> falcon.App[Any, Any]:
+    """Return a WSGI application that shows what *service_group* sees.
+
+    It may be embedded under any prefix, and forked after it was made: each process opens
+    connections and watches of its own. It does not close *service_group*.
+
+    :param settings: by default: the application asks nobody who they are. Whoever embeds it lets
+        in whom it will, or gives the settings of another ``auth_strategy``
+    :raises ConfigurationError: settings that cannot be together
+    """
+    settings = settings.checked()
+    view = View(service_group, settings.service_groups)
+    middleware: list[Any] = [Requests(), Negotiation()]
+    app: falcon.App[Any, Any] = falcon.App(middleware=middleware)
+    app.req_options.strip_url_path_trailing_slash = True
+    app.req_options.keep_blank_qs_values = True
+    app.set_error_serializer(errors.serialize)
+    app.add_error_handler(Exception, errors.unforeseen)
+    app.add_error_handler(ServiceGroupError, errors.foreseen)
+    for path, resource in ROUTES.items():
+        app.add_route(path, resource(view, settings))
+    return app

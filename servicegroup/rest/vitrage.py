@@ -1,0 +1,57 @@
+"""Vitrage's service list, as ``vitrage service list`` reads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon
+
+from servicegroup.model import State
+from servicegroup.rest.answers import boolean, only, reply
+from servicegroup.rest.resource import Resource
+from servicegroup.status import MemberStatus
+
+
+class Services(Resource):
+    """``/v1/service``: a bare list, since its client takes nothing else.
+
+    The client's table has no column for the state, so only those that run are in it; ``all=true``
+    adds the others, and ``status`` tells which is which.
+    """
+
+    policy = {"GET": "service:list"}
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """List."""
+        only(req, ("all",))
+        everybody = boolean(req, "all")
+        verdicts = self.view.verdicts
+        rows = []
+        for status in self.view.members():
+            if everybody and status.liveness.state is State.UNKNOWN:
+                rows.append(_row(status))  # there is a word for it here
+            elif verdicts.is_up(status) or everybody:
+                rows.append(_row(status))
+        rows.sort(key=_place)
+        reply(resp, rows)
+
+
+def _row(status: MemberStatus) -> dict[str, Any]:
+    member = status.member
+    created = member.created_at
+    uptime = status.uptime
+    return {
+        "name": member.name,
+        "process": member.process_id,
+        "hostname": member.hostname,
+        "created": None if created is None else created.isoformat(timespec="seconds"),
+        "status": status.state.value,
+        "uptime": None if uptime is None else round(uptime, 3),
+        "reason": status.reason,
+        "group": member.group_id,
+        "member": member.member_id,
+    }
+
+
+def _place(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    return (row["name"], row["hostname"], row["group"], row["member"])
