@@ -1,7 +1,7 @@
 """Fixtures that start private servers, and the account of what was left out for want of one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -11,6 +11,7 @@ from servers.home import Home
 from servers.kubernetes import Kubernetes
 from servers.mariadb import MariaDB
 from servers.memcached import Memcached
+from servers.nagios import Nagios
 from servers.postgresql import PostgreSQL
 from servers.process import Server
 from servers.rabbitmq import RabbitMQ
@@ -21,8 +22,16 @@ S = TypeVar("S", bound=Server)
 D = TypeVar("D", bound=DatabaseServer)
 D_co = TypeVar("D_co", bound=DatabaseServer, covariant=True)
 
-#: The shared server of each kind, by the name of its fixture.
-SHARED = ("postgresql", "mariadb", "zookeeper", "memcached", "kubernetes", "rabbitmq")
+#: Each kind of server, by the name of its fixture.
+SHARED = (
+    "postgresql",
+    "mariadb",
+    "zookeeper",
+    "memcached",
+    "kubernetes",
+    "rabbitmq",
+    "nagios",
+)
 
 
 class DatabaseFactory(Protocol[D_co]):
@@ -170,6 +179,19 @@ def kubernetes_server(server_home: Home) -> Iterator[KubernetesFactory]:
                 server = Kubernetes(server_home, **how)
             started.enter_context(server)
             return server
+
+        yield make
+
+
+@pytest.fixture
+def nagios_server(server_home: Home) -> Iterator[Callable[..., Nagios]]:
+    """Start Nagios servers that the test may kill, pause or reload."""
+    with ExitStack() as started:
+
+        def make(hosts: Mapping[str, Iterable[str]], **how: Any) -> Nagios:
+            with requirements():
+                server = Nagios(server_home, hosts, **how)
+            return started.enter_context(server)
 
         yield make
 
