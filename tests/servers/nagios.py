@@ -242,7 +242,7 @@ class Nagios(Server):
 
     def ask(self, query: str, **arguments: str) -> Any:
         """Ask it as its own web page does."""
-        client = http.client.HTTPConnection(*self.address.split(":"), timeout=PATIENCE)
+        client = http.client.HTTPConnection(self.address, timeout=PATIENCE)
         try:
             secret = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
             asked = urlencode({"query": query, **arguments})

@@ -24,7 +24,7 @@ PLACES = {
 DATA = ("*.mako", "py.typed")
 EXTRAS = {
     *("zookeeper", "memcache", "k8s", "tooz", "postgresql", "mysql"),
-    *("placement", "synchronizer", "api", "keystone"),
+    *("placement", "synchronizer", "openstack", "api", "keystone"),
     *("test", "all"),
 }
 BUILD = "import sys; from setuptools import build_meta as b; b.build_wheel(sys.argv[1])"
