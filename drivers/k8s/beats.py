@@ -17,7 +17,7 @@ from .settings import Owner
 LOG = logging.getLogger(__name__)
 #: How often somebody else may get in between before we give up until the next beat.
 TRIES = 8
-#: A Lease that is gone so often in a row is taken away by whoever does not know its owner.
+#: A Lease that is gone so often is taken away by a collector that does not know its owner.
 REMOVALS = 2
 
 
@@ -42,6 +42,7 @@ class OwnBeat:
         self._object: Object | None = None
         self._renewed_at = float("-inf")
         self._removals = 0
+        self._steps = 0
 
     def renew(self) -> Token:
         """Beat: one request, unless somebody else changed the Lease since the last one."""
@@ -58,10 +59,8 @@ class OwnBeat:
                         answer = client.replace(path, self._next(before, sent))
                 except (Conflict, Missing):
                     self._object = self._found(path)
-                    self._gone(before is not None and self._object is None)
+                    self._note_removal(before, self._object)
                     continue
-                if before is not None:
-                    self._removals = 0
                 self._object, self._renewed_at = answer.json(), sent
                 return self._token()
         raise Conflict(f"{path} is changed by somebody else all the time")
@@ -86,8 +85,11 @@ class OwnBeat:
         except Missing:
             return None
 
-    def _gone(self, gone: bool) -> None:
-        self._removals += gone
+    def _note_removal(self, before: Object | None, now: Object | None) -> None:
+        """Give the owner up that the cluster does not know: it removes what we make, for ever."""
+        if before is None or (now is not None and _uid(now) == _uid(before)):
+            return
+        self._removals += 1
         if self._owner is not None and self._removals >= REMOVALS:
             LOG.error(
                 "the sign of life of this process was removed %d times although it lives: the "
@@ -102,7 +104,7 @@ class OwnBeat:
     def _token(self) -> Token:
         assert self._object is not None
         generation = self._object["spec"].get("leaseTransitions", 0)
-        return Token(self._object["metadata"]["uid"], generation)
+        return Token(_uid(self._object), generation)
 
     def _first(self) -> Object:
         now = self._client.clock.stamp()
@@ -115,7 +117,9 @@ class OwnBeat:
         found = leases.decode_lease(leases.encode(before))
         gap, alive = self._gap(found, now, sent), is_alive(found)
         steady = leases.seconds(found.spec.acquired)
-        if steady is None or not alive or gap > self._settings.steady_gap:
+        # A clock that was set makes who beat before look silent: for a while nobody is a witness.
+        stepped, self._steps = self._steps != self._client.clock.steps, self._client.clock.steps
+        if steady is None or not alive or stepped or gap > self._settings.steady_gap:
             steady = now
         up_since = up_since_of(found)
         if up_since is None or not alive or gap > self._settings.service_down_time:
@@ -190,3 +194,8 @@ def number(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def _uid(found: Object) -> str:
+    uid: str = found["metadata"]["uid"]
+    return uid

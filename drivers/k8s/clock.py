@@ -26,6 +26,8 @@ class Clock:
         self._low = float("-inf")  # of the server's time less ours
         self._high = float("inf")
         self._at = 0.0
+        #: How often the server's clock was set by more than its answers leave open.
+        self.steps = 0
 
     @staticmethod
     def now() -> float:
@@ -46,6 +48,7 @@ class Clock:
             self._low, self._high = self._low - widened, self._high + widened
             self._at = received
             if low > self._high or high < self._low:  # it was set, or this is another server
+                self.steps += low - self._high > GRAIN or self._low - high > GRAIN
                 self._low, self._high = low, high
             else:
                 self._low, self._high = max(self._low, low), min(self._high, high)

@@ -21,6 +21,13 @@ def settings(server):
             "OS_SERVICEGROUP_MEMCACHE__SERVERS": server.address,
             "OS_SERVICEGROUP_MEMCACHE__NAMESPACE": name,
         }
+    if server.name == "kubernetes":
+        namespace = server.create_namespace(name)
+        kubeconfig = server.kubeconfig(server.folder / name, namespace=namespace)
+        return {
+            "OS_SERVICEGROUP__DRIVER": "k8s",
+            "OS_SERVICEGROUP_K8S__KUBECONFIG": str(kubeconfig),
+        }
     return {
         "OS_SERVICEGROUP__DRIVER": "zookeeper",
         "OS_SERVICEGROUP_ZOOKEEPER__HOSTS": server.address,
@@ -69,7 +76,7 @@ def _comparable(row):
     return row | {"Created At": "lately", "Process Id": "its own", "Uptime": up}
 
 
-@pytest.mark.parametrize("server", ["memcached", "zookeeper"])
+@pytest.mark.parametrize("server", ["memcached", "zookeeper", "kubernetes"])
 def test_the_table_is_the_same_in_another_store(table_of, request, server):
     in_database = table_of({})
     assert [(row["Name"], row["Status"]) for row in in_database] == [

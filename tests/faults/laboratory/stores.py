@@ -13,6 +13,7 @@ from fleet.fixtures import migrated
 from fleet.outage import LockOutage, Outage
 from servers.database import DatabaseServer
 from servers.home import Home
+from servers.kubernetes import Kubernetes
 from servers.mariadb import MariaDB
 from servers.memcached import Memcached
 from servers.postgresql import PostgreSQL
@@ -193,6 +194,38 @@ class FaultyMemcached(FaultyServer):
         self._memcached.flush()
 
 
+class FaultyKubernetes(FaultyServer):
+    """An API server, alone; without records beside it. Its clock shows whole seconds."""
+
+    driver = "k8s"
+    ways: ClassVar[tuple[str, ...]] = ("kill", "pause")
+    steps = True
+    records = False
+    times = Times(interval=0.25, down=2.0, rounding=2.0)
+
+    def __init__(self, server: Kubernetes) -> None:
+        super().__init__(server)
+        self._kubernetes = server
+
+    def empty(self, folder: Path) -> None:
+        self._namespace = self._kubernetes.create_namespace(f"laboratory-{uuid.uuid4()}")
+
+    def options(self, link: Link | None) -> Options:
+        place = self._kubernetes.folder / f"config-{uuid.uuid4()}"
+        self._kubernetes.kubeconfig(place, namespace=self._namespace)
+        if link is not None:
+            text = place.read_text().replace(self._server.address, link.address)
+            place.write_text(text)
+        options = {"kubeconfig": str(place)}
+        return {"servicegroup_k8s": options, "servicegroup": {"use_records": False}}
+
+    def step(self, seconds: float) -> None:
+        self._kubernetes.tell("step_clock", seconds=seconds)
+
+    def lose(self) -> None:
+        self._kubernetes.tell("lose", namespace=self._namespace)
+
+
 def _clear(url: str) -> None:
     engine = sa.create_engine(url)
     with contextlib.closing(engine.connect()) as connection, connection.begin():
@@ -212,6 +245,9 @@ def opened(kind: str, home: Home) -> Iterator[FaultyStore]:
     elif kind == "memcache":
         with Memcached(home) as memcached:
             yield FaultyMemcached(memcached)
+    elif kind == "k8s":
+        with Kubernetes(home) as kubernetes:
+            yield FaultyKubernetes(kubernetes)
     elif kind == "zookeeper":
         with ZooKeeper(home) as zookeeper:
             yield FaultyZooKeeper(zookeeper)
@@ -227,4 +263,5 @@ KINDS: dict[str, type[FaultyStore]] = {
     "mariadb": FaultyDatabase,
     "zookeeper": FaultyZooKeeper,
     "memcache": FaultyMemcached,
+    "k8s": FaultyKubernetes,
 }
