@@ -52,7 +52,10 @@ class History:
                 self._seen[instance] = before._replace(last=sent)
             return 0.0
         if before is not None and sent < before.last:
-            return 0.0  # an answer that was overtaken
+            # One of two answers was overtaken. Whichever it was, it beat since both were asked for.
+            since = max(before.not_before, min(sent, before.first))
+            self._seen[instance] = before._replace(not_before=since)
+            return 0.0
         not_before = float("-inf") if before is None else before.last
         # Two writes, the second of which another thread may overtake: either is right.
         self._seen[instance] = Seen(value, received, not_before, sent)
@@ -72,9 +75,10 @@ class History:
             least = max(0.0, low - renewed - GRAIN)
             most = max(0.0, high - renewed)
         seen = self._seen.get(instance)
-        if seen is None or seen.value != value:
+        if seen is None:
             return least, most
-        watched_least, watched_most = max(0.0, now - seen.first), now - seen.not_before
+        watched_most = now - seen.not_before
+        watched_least = max(0.0, now - seen.first) if seen.value == value else 0.0
         # Where the two contradict each other the clocks do; then ours is right.
         least = min(max(least, watched_least), watched_most)
         most = max(min(most, watched_most), watched_least)
