@@ -8,7 +8,16 @@ import falcon
 
 from servicegroup import ServiceGroup
 from servicegroup.exceptions import ServiceGroupError
-from servicegroup.rest import discovery, errors, nova_services, vitrage
+from servicegroup.rest import (
+    discovery,
+    errors,
+    ironic_conductors,
+    ironic_nodes,
+    nova_hypervisors,
+    nova_services,
+    nova_v2,
+    vitrage,
+)
 from servicegroup.rest.microversions import Negotiation
 from servicegroup.rest.options import ApiSettings
 from servicegroup.rest.requests import Requests
@@ -25,7 +34,23 @@ ROUTES: dict[str, type[Resource]] = {
     "/v2.1": discovery.NovaVersion,
     "/v2.1/os-services": nova_services.List,
     "/v2.1/os-services/{ident}": nova_services.One,
+    "/v2.1/os-hypervisors": nova_hypervisors.List,
+    "/v2.1/os-hypervisors/detail": nova_hypervisors.Detail,
+    "/v2.1/os-hypervisors/{ident}": nova_hypervisors.One,
+    "/v2.1/os-aggregates": nova_hypervisors.Aggregates,
+    "/v2/{tenant_id}/os-hypervisors": nova_v2.List,
+    "/v2/{tenant_id}/os-hypervisors/detail": nova_v2.Detail,
+    "/v2/{tenant_id}/os-hypervisors/{ident}": nova_v2.One,
+    "/v2/{tenant_id}/extensions": nova_v2.Extensions,
+    "/v2/{tenant_id}/extensions/{alias}": nova_v2.Extension,
 }
+for _prefix in ("/v1", ""):  # without a version: the bookmarks in Ironic's bodies
+    ROUTES[f"{_prefix}/conductors"] = ironic_conductors.List
+    ROUTES[f"{_prefix}/conductors/{{hostname}}"] = ironic_conductors.One
+    ROUTES[f"{_prefix}/nodes"] = ironic_nodes.List
+    ROUTES[f"{_prefix}/nodes/detail"] = ironic_nodes.Detail
+    ROUTES[f"{_prefix}/nodes/{{ident}}"] = ironic_nodes.One
+    ROUTES[f"{_prefix}/nodes/{{ident}}/conductor"] = ironic_nodes.NodeConductor
 
 
 def application(

@@ -49,6 +49,23 @@ SERVICE_ACTIONS: dict[str, Schema] = {
     "force-down": _old(forced_down=BOOLEAN),
 }
 
+_TEXT: Schema = {"type": ["string", "null"], "minLength": 1, "maxLength": 255}
+NODE: Schema = {
+    "type": "object",
+    "properties": {
+        "uuid": {"type": ["string", "null"], "format": "uuid", "maxLength": 36},
+        "name": _TEXT,
+        "driver": {"type": "string", "minLength": 1, "maxLength": 255},
+        "conductor_group": {"type": ["string", "null"], "maxLength": 255},
+        "power_state": _TEXT,
+        "provision_state": _TEXT,
+        "maintenance": {"type": ["boolean", "null"]},
+        "instance_uuid": _TEXT,
+    },
+    "required": ["driver"],
+    "additionalProperties": False,
+}
+
 _validators: dict[int, jsonschema.Draft202012Validator] = {}
 
 

@@ -27,5 +27,10 @@ class Requests:
         given = req.get_header("X-Openstack-Request-Id")
         if given is not None and _REQUEST_ID.fullmatch(given):
             req.context.global_request_id = given
+
+    def process_resource(
+        self, req: falcon.Request, resp: falcon.Response, resource: object, params: dict[str, str]
+    ) -> None:
+        """Refuse what no store could keep."""
         if "\0" in req.path or any("\ud800" <= char <= "\udfff" for char in req.path):
             raise bad_request("the path holds what no name can")
