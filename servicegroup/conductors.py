@@ -8,23 +8,33 @@ conductors that are not down: the mapping that Ironic itself uses.
 from __future__ import annotations
 
 import collections
-import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from servicegroup.clock import boottime
+from servicegroup.conductor import (
+    Conductor,
+    FleetMapping,
+    NodeMove,
+    Page,
+    PlacedNode,
+    RingLoad,
+    Said,
+    check_hostname,
+    described,
+)
 from servicegroup.config import Settings
 from servicegroup.exceptions import (
     InvalidMember,
     NoSuchConductor,
     ServiceGroupError,
 )
-from servicegroup.hashring import Move
+from servicegroup.hashring import HashRing, Move
 from servicegroup.inventory import Inventory, Kind, Node, Places, Query, no_such_node
 from servicegroup.membership import Membership
-from servicegroup.model import State, check_text
-from servicegroup.rings import Rings, Server
+from servicegroup.model import State
+from servicegroup.rings import Rings, Server, owners
 from servicegroup.status import MemberStatus, in_words
 from servicegroup.watch import Watch
 
@@ -32,81 +42,6 @@ from servicegroup.watch import Watch
 REMEMBERED = 64
 #: Seconds: the longest hold. Nodes of a conductor that does not come back are served by nobody.
 LONGEST_HOLD = 86400.0
-
-_GROUP = re.compile(r"[a-zA-Z0-9_.-]*")
-
-
-class Conductor(NamedTuple):
-    """One conductor: who it is, what it serves, and the verdict on it.
-
-    ``serving``: whether it is on the rings. Those that are up are; so is one that steps down for a
-    planned restart, until its ``hold`` is over, and one of which nobody can tell, unless it was
-    known to be down before. ``hold``: seconds for which its nodes wait for it yet, if they do.
-    """
-
-    hostname: str
-    conductor_group: str
-    drivers: tuple[str, ...]
-    weight: int
-    serving: bool
-    hold: float | None
-    status: MemberStatus
-
-    @property
-    def state(self) -> State:
-        """``up``, ``down`` or ``unknown``."""
-        return self.status.state
-
-    @property
-    def alive(self) -> bool:
-        """Whether the verdict is ``up``: the same that ``sg.is_up`` gives."""
-        return self.status.is_up
-
-    @property
-    def reason(self) -> str:
-        """The reason of the verdict, in words."""
-        if self.hold is None:
-            return self.status.reason
-        return f"planned restart: its nodes wait for it {in_words(self.hold)} more"
-
-    @property
-    def last_seen(self) -> float | None:
-        """Seconds since its last sign of life, where the store keeps the time of it."""
-        return self.status.liveness.age
-
-
-class PlacedNode(NamedTuple):
-    """A node, and the host name of the conductor that serves it.
-
-    Where ``conductor`` is ``None``, ``reason`` says what is missing and what would do.
-    """
-
-    node: Node
-    conductor: str | None
-    reason: str = ""
-
-
-class Page(NamedTuple):
-    """Some nodes, and what to give as ``marker`` for those after them; ``None``: these are all."""
-
-    nodes: Sequence[PlacedNode]
-    next: str | None
-
-
-class NodeMove(NamedTuple):
-    """A node that went from one conductor to another; ``None``: nobody served it, or does."""
-
-    uuid: str
-    before: str | None
-    after: str | None
-
-
-class FleetMapping(NamedTuple):
-    """Who serves each node of the whole fleet, by the rings of one ``generation``."""
-
-    generation: int
-    #: {uuid of a node: host name, ``None`` where nobody can}
-    conductors: Mapping[str, str | None]
 
 
 class Conductors:
@@ -165,18 +100,10 @@ class Conductors:
         :param options: of :meth:`servicegroup.ServiceGroup.join`, such as ``health``
         :raises InvalidMember: a name that cannot be
         """
-        described = {
-            **(attributes or {}),
-            "conductor_group": check_conductor_group(conductor_group),
-            "drivers": _checked_drivers(drivers),
-        }
-        if isinstance(weight, bool) or not isinstance(weight, int) or weight < 1:
-            raise InvalidMember(f"weight={weight!r} must be a whole number from 1 up")
-        if weight != 1:
-            described["weight"] = weight
+        attributes = described(conductor_group, drivers, weight, attributes)
         member_id = check_hostname(self._settings.host if hostname is None else hostname)
         options.setdefault("name", "ironic-conductor")
-        return self._join(self.group_id, member_id, attributes=described, **options)
+        return self._join(self.group_id, member_id, attributes=attributes, **options)
 
     def step_down(self, membership: Membership, *, hold: float) -> bool:
         """Leave for a planned restart: others keep its nodes for it for *hold* seconds.
@@ -281,24 +208,31 @@ class Conductors:
         found: dict[str, str | None] = {}
         for kind in self._inventory.kinds():
             uuids, places = self._inventory.keys(kind)
-            found.update(zip(uuids, _owners(rings, kind, places), strict=True))
+            ring = rings.ring(kind)
+            if ring.hosts:
+                found.update(zip(uuids, owners(ring, places), strict=True))
+            else:
+                found.update(dict.fromkeys(uuids))
         return FleetMapping(generation, found)
+
+    def loads(self) -> Sequence[RingLoad]:
+        """Return what the hosts of each ring have to do. Reads the positions of all nodes."""
+        return self._loads(self.rings(), self._inventory.kinds())
 
     def counts(self) -> dict[str | None, int]:
         """Return how many nodes each conductor serves; under ``None``, how many nobody can.
 
         Conductors that serve none are there, too. Reads the positions of all nodes.
         """
-        rings = self.rings()
-        counts: dict[str | None, int] = dict.fromkeys(self._conductors, 0)
-        counts[None] = 0
-        for kind, number in self._inventory.kinds().items():
-            if not rings.ring(kind).hosts:
-                counts[None] += number
-                continue
-            _, places = self._inventory.keys(kind)
-            for host, count in collections.Counter(_owners(rings, kind, places)).items():
+        with self._lock:
+            rings = self.rings()
+            counts: dict[str | None, int] = dict.fromkeys(self._conductors, 0)
+        kinds = self._inventory.kinds()
+        loads = self._loads(rings, kinds)
+        for load in loads:
+            for host, count in load.nodes.items():
                 counts[host] += count
+        counts[None] = sum(kinds.values()) - sum(counts.values())
         return counts
 
     # -- change ---------------------------------------------------------------------------------
@@ -381,24 +315,12 @@ class Conductors:
             self._history.popitem(last=False)
 
     def _conductor(self, status: MemberStatus, before: Conductor | None) -> Conductor:
-        attributes = status.attributes
         hold = self._hold(status) if status.state is State.DOWN else None
         serving = status.is_up or hold is not None
         if status.state is State.UNKNOWN:
             serving = before is None or before.serving
-        group, drivers = attributes.get("conductor_group", ""), attributes.get("drivers", ())
-        weight = attributes.get("weight", 1)
-        return Conductor(
-            status.member_id,
-            group if isinstance(group, str) else "",
-            tuple(sorted({one for one in drivers if isinstance(one, str)}))
-            if isinstance(drivers, list | tuple)
-            else (),
-            weight if isinstance(weight, int) and weight >= 1 else 1,
-            serving,
-            hold,
-            status,
-        )
+        said = Said.read(status.attributes)
+        return Conductor(status.member_id, *said, serving, hold, status)
 
     def _hold(self, status: MemberStatus) -> float | None:
         """Return for how long yet the nodes of a conductor that is down wait for it."""
@@ -415,6 +337,20 @@ class Conductors:
             return None
         self._changes_at = min(self._changes_at, now + left)
         return left
+
+    def _loads(self, rings: Rings, known: Iterable[Kind]) -> Sequence[RingLoad]:
+        there = set(known)
+        kinds: dict[HashRing, list[Kind]] = {}
+        for kind in rings:
+            kinds.setdefault(rings.ring(kind), []).append(kind)
+        loads = []
+        for ring, some in kinds.items():
+            nodes: collections.Counter[str] = collections.Counter(dict.fromkeys(ring.hosts, 0))
+            for kind in some:
+                if kind in there:
+                    nodes.update(owners(ring, self._inventory.keys(kind)[1]))
+            loads.append(RingLoad(some, ring, nodes))
+        return loads
 
     def _known(self, hostname: str) -> Conductor:
         conductor = self._conductors.get(hostname)
@@ -458,66 +394,3 @@ class Conductors:
     def _placed(rings: Rings, node: Node) -> PlacedNode:
         owner = rings.owner(node)
         return PlacedNode(node, owner, "" if owner else rings.why_nobody(node.kind))
-
-
-def check_hostname(hostname: object) -> str:
-    """Return *hostname* if it may be a conductor's: ``host``, ``host:port`` or ``[v6]:port``.
-
-    :raises InvalidMember: it may not
-    """
-    text = check_text("host name", hostname)
-    host, port = text, None
-    if text.startswith("["):
-        host, closed, rest = text[1:].partition("]")
-        port = rest[1:] if rest.startswith(":") else None
-        if not closed or (rest and port is None):
-            raise _malformed(text, "what follows '[' must be an address and ']'")
-    elif text.count(":") == 1:
-        host, _, port = text.partition(":")
-    if not host:
-        raise _malformed(text, "there is no host in it")
-    if port is not None and not (port.isascii() and port.isdigit() and int(port) < 2**16):
-        raise _malformed(text, f"{port!r} is no port")
-    return text
-
-
-def check_conductor_group(name: object) -> str:
-    """Return the name of a conductor group in lower case.
-
-    :raises InvalidMember: it holds what Ironic does not allow
-    """
-    group = check_text("conductor group", name, empty=True)
-    if not _GROUP.fullmatch(group):
-        raise InvalidMember(
-            f"conductor group {group!r} may hold letters, digits, '_', '-' and '.' only"
-        )
-    return group.lower()
-
-
-def _checked_drivers(drivers: Iterable[str]) -> list[str]:
-    if isinstance(drivers, str):
-        raise InvalidMember(f"drivers={drivers!r} is one text; give a list of names")
-    names = sorted({check_text("driver", one) for one in drivers})
-    if not names:
-        raise InvalidMember("drivers is empty: name at least one that the conductor can serve")
-    return names
-
-
-def _malformed(hostname: str, why: str) -> InvalidMember:
-    return InvalidMember(
-        f"host name {hostname!r} is malformed: {why}; use host, host:port or [v6]:port"
-    )
-
-
-def _owners(rings: Rings, kind: Kind, places: Sequence[bytes]) -> list[str | None]:
-    """Return who serves nodes of a kind at these positions; at once, where numpy is there."""
-    ring = rings.ring(kind)
-    if not ring.hosts:
-        return [None] * len(places)
-    try:
-        from servicegroup.positions import Positions
-
-        numbers = Positions(places).owners(ring)
-    except ServiceGroupError:  # no numpy
-        return [ring.owner_at(place) for place in places]
-    return [ring.hosts[number] for number in numbers.tolist()]

@@ -14,8 +14,9 @@ from servicegroup.model import check_text
 
 T = TypeVar("T")
 
-_NODE_FIELDS = tuple(name for name in Node._fields if not name.endswith("_at"))
-_HYPERVISOR_FIELDS = tuple(name for name in Hypervisor._fields if name != "id")
+#: What may be given of a node, and of a hypervisor.
+NODE_FIELDS = tuple(name for name in Node._fields if not name.endswith("_at"))
+HYPERVISOR_FIELDS = tuple(name for name in Hypervisor._fields if name != "id")
 _HYPERVISOR_TEXTS = ("hypervisor_type", "host_ip")
 _HYPERVISOR_JSON = ("cpu_info", "pci_stats")
 _YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
@@ -35,7 +36,7 @@ def node(fields: Mapping[str, Any]) -> Node:
 
     :raises InvalidInventory: no driver, or a field that is unknown or cannot be so
     """
-    given = _given(fields, _NODE_FIELDS, "node")
+    given = _given(fields, NODE_FIELDS, "node")
     group = _text(given, "conductor_group") or ""
     driver = _text(given, "driver")
     if driver is None:
@@ -57,7 +58,7 @@ def hypervisor(fields: Mapping[str, Any]) -> Hypervisor:
 
     :raises InvalidInventory: no host names, or a field that is unknown or cannot be so
     """
-    given = _given(fields, _HYPERVISOR_FIELDS, "hypervisor")
+    given = _given(fields, HYPERVISOR_FIELDS, "hypervisor")
     name = _text(given, "hypervisor_hostname")
     host = _text(given, "host") or name
     if name is None or host is None:
@@ -65,7 +66,7 @@ def hypervisor(fields: Mapping[str, Any]) -> Hypervisor:
     values: dict[str, Any] = {one: _text(given, one) for one in _HYPERVISOR_TEXTS}
     values |= {one: _json(given, one) for one in _HYPERVISOR_JSON}
     known = {"uuid", "hypervisor_hostname", "host", *values}
-    values |= {one: _number(given, one) for one in _HYPERVISOR_FIELDS if one not in known}
+    values |= {one: _number(given, one) for one in HYPERVISOR_FIELDS if one not in known}
     return Hypervisor(id=0, uuid=_uuid(given), hypervisor_hostname=name, host=host, **values)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from servicegroup.exceptions import ConfigurationError
 from servicegroup.hashring import PARTITION_EXPONENT, HashRing, Move, Span
 from servicegroup.inventory import Kind, Node
 
@@ -118,6 +119,20 @@ class Rings:
     @functools.cached_property
     def _empty(self) -> HashRing:
         return HashRing([], partition_exponent=self._exponent)
+
+
+def owners(ring: HashRing, places: Sequence[bytes]) -> Sequence[str]:
+    """Return the hosts of these positions; at once, where numpy is there.
+
+    :raises EmptyRing: there is no host, and a position
+    """
+    try:
+        from servicegroup.positions import Positions
+
+        numbers = Positions(places).owners(ring)
+    except ConfigurationError:  # no numpy
+        return [ring.owner_at(place) for place in places]
+    return [ring.hosts[number] for number in numbers.tolist()]
 
 
 def _group(name: str) -> str:

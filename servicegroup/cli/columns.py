@@ -10,6 +10,7 @@ from typing import Any
 from cliff.columns import FormattableColumn
 
 from servicegroup.cli.terminal import OF_STATE, Terminal, printable
+from servicegroup.model import State
 from servicegroup.status import MemberStatus, in_words
 
 #: What is shown where there is nothing to show.
@@ -43,9 +44,35 @@ def timestamp(when: datetime | None) -> str | None:
     return None if when is None else when.astimezone(UTC).isoformat(timespec="seconds")
 
 
+def verdict(state: State, terminal: Terminal) -> Cell:
+    """Return a verdict in its colour."""
+    return Cell(state.value, terminal.paint(state.value, OF_STATE[state]))
+
+
+def seen(age: float | None) -> Cell:
+    """Return a time that was *age* seconds ago, for people how long that is."""
+    if age is None:
+        return Cell(None)
+    return Cell(timestamp(datetime.now(UTC) - timedelta(seconds=age)), f"{in_words(age)} ago")
+
+
+def wall(seconds: float | None) -> Cell:
+    """Return a wall time that is kept in seconds since 1970."""
+    return Cell(None if seconds is None else timestamp(datetime.fromtimestamp(seconds, UTC)))
+
+
+def listed(values: Sequence[str]) -> Cell:
+    """Return several texts: a list for machines."""
+    return Cell(list(values), ", ".join(map(printable, values)) or NOTHING)
+
+
+def yes_no(value: bool) -> Cell:
+    """Return whether."""
+    return Cell(value, "yes" if value else "no")
+
+
 def _status(status: MemberStatus, terminal: Terminal) -> Cell:
-    word = status.state.value
-    return Cell(word, terminal.paint(word, OF_STATE[status.state]))
+    return verdict(status.state, terminal)
 
 
 def _uptime(status: MemberStatus, terminal: Terminal) -> Cell:  # noqa: ARG001
@@ -54,10 +81,7 @@ def _uptime(status: MemberStatus, terminal: Terminal) -> Cell:  # noqa: ARG001
 
 
 def _last_seen(status: MemberStatus, terminal: Terminal) -> Cell:  # noqa: ARG001
-    age = status.liveness.age
-    if age is None:
-        return Cell(None)
-    return Cell(timestamp(datetime.now(UTC) - timedelta(seconds=age)), f"{in_words(age)} ago")
+    return seen(status.liveness.age)
 
 
 def _flapping(status: MemberStatus, terminal: Terminal) -> Cell:
@@ -104,8 +128,7 @@ def _of_record(name: str) -> Callable[[MemberStatus, Terminal], Cell]:
 
 def _time_of_record(name: str) -> Callable[[MemberStatus, Terminal], Cell]:
     def cell(status: MemberStatus, terminal: Terminal) -> Cell:  # noqa: ARG001
-        seconds = None if status.record is None else getattr(status.record, name)
-        return Cell(None if seconds is None else timestamp(datetime.fromtimestamp(seconds, UTC)))
+        return wall(None if status.record is None else getattr(status.record, name))
 
     return cell
 

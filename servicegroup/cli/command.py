@@ -24,6 +24,14 @@ YES, NO, USAGE, SILENT = 0, 1, 2, 3
 #: An error that nobody foresaw (sysexits' EX_SOFTWARE): neither yes nor no.
 FAULT = 70
 
+_NO = (
+    exceptions.MemberExists,
+    exceptions.NoSuchConductor,
+    exceptions.NoSuchHypervisor,
+    exceptions.NoSuchNode,
+    exceptions.NoSuchService,
+)
+
 
 class UsageError(Exception):
     """The command line cannot mean anything; the message says what would."""
@@ -33,7 +41,7 @@ def status_of(error: Exception) -> int:
     """Return the exit status that an error stands for."""
     if isinstance(error, exceptions.DriverUnavailable | exceptions.LivenessUnknown):
         return SILENT
-    if isinstance(error, exceptions.NoSuchService | exceptions.MemberExists):
+    if isinstance(error, _NO):
         return NO
     if isinstance(error, exceptions.ServiceGroupError | UsageError):
         return USAGE

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from servicegroup import DriverUnavailable, InvalidMember, ServiceGroupError, State
-from servicegroup.conductors import check_conductor_group, check_hostname
+from servicegroup.conductor import check_conductor_group, check_hostname
 from servicegroup.exceptions import InvalidInventory, NoSuchConductor, NoSuchNode
 from servicegroup.hashring import HashRing
 from servicegroup.inventory import MemoryInventory, Node, Query

@@ -16,7 +16,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"liveness", "diff", "mounts", "hashring"},
         {"config", "positions", "inventory"},
         {"driver", "rings"},
-        {"intake"},
+        {"intake", "conductor"},
         {"db", "child"},
     ],
     "F2": [
