@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 import falcon
 
 from servicegroup.clock import boottime
-from servicegroup.conductors import Conductor, Conductors
+from servicegroup.conductor import Conductor
+from servicegroup.conductors import Conductors
 from servicegroup.exceptions import ConfigurationError, NoSuchConductor
 from servicegroup.rest.answers import ago, only, reply
 from servicegroup.rest.errors import not_found

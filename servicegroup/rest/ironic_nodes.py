@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import falcon
 
-from servicegroup.conductors import Page, PlacedNode
+from servicegroup.conductor import Page, PlacedNode
 from servicegroup.exceptions import NoSuchConductor, NoSuchNode
 from servicegroup.inventory import Query
 from servicegroup.rest import bodies
