@@ -23,6 +23,7 @@ from .client import LEASES, Client, Conflict, Missing
 from .ending import TRIES, Others
 from .layout import Key, Life, Reader, Stored, key_of, life_of
 from .leases import Lease, Object
+from .sweep import Sweep
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ class Members:
         self._settings = settings
         self._own = own
         self._others = Others(client)
+        self._sweep = Sweep(client, reader, settings.service_down_time)
         self._lock = threading.Lock()
         self._held: dict[Key, Object] = {}
         self._token: Token | None = None
@@ -70,6 +72,7 @@ class Members:
 
         result = self._each(join, members)
         self._take(taken)
+        self._sweep.once()
         return result
 
     def update(self, members: Sequence[Member]) -> list[Lost]:
