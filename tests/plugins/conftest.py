@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from oslo_config import cfg
 
@@ -57,3 +59,15 @@ def synchronizer(tmp_path):
     yield run
     for sync in running:
         sync.stop()
+
+
+@pytest.fixture
+def until():
+    def until(what, seconds=15.0):
+        deadline = time.monotonic() + seconds
+        while not (result := what()):
+            assert time.monotonic() < deadline, "it never came true"
+            time.sleep(0.01)
+        return result
+
+    return until

@@ -207,13 +207,13 @@ def test_every_reader_is_of_one_type_that_is_known():
     assert told == known - {shapes.ZONE}
 
 
-def test_on_a_bus(synchronizer):
+def test_on_a_bus(synchronizer, until):
     picture = Picture()
     bus = {"transport_url": "fake://", "topics": "notifications"}
-    sync = synchronizer(openstack_notifications=bus)
-    sync.register(["nova.instance"], picture)
     with Publisher("fake://") as publisher:
-        picture.until(lambda: sync.status().sources[0].state == "ok" and picture.snapshots)
+        sync = synchronizer(openstack_notifications=bus)
+        sync.register(["nova.instance"], picture)
+        until(lambda: sync.status().sources[0].state == "ok")
         publisher.say("error", "instance.create.error", **say.server(state="building"))
         publisher.say("info", "instance.update", **say.server(uuid=None))
         publisher.say("info", "instance.delete.end", **say.server())
