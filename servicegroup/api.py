@@ -14,6 +14,7 @@ from servicegroup import config, loading
 from servicegroup.exceptions import (
     ConfigurationError,
     DriverUnavailable,
+    InvalidMember,
     LivenessUnknown,
     MemberExists,
     ServiceGroupError,
@@ -27,6 +28,7 @@ from servicegroup.roster import Roster
 from servicegroup.status import Cause, Liveness, MemberStatus
 from servicegroup.unsure import RAISE, Unknown
 from servicegroup.watch import Watch
+from servicegroup.workers import MARK, is_worker, place, worker_id
 
 if TYPE_CHECKING:
     from servicegroup.conductors import Conductors
@@ -84,6 +86,7 @@ class ServiceGroup:
         version: int = 0,
         takeover: bool = True,
         wait: bool = True,
+        worker: bool | int = False,
         health: Health | None = None,
         on_lost: OnLost | None = None,
     ) -> Membership:
@@ -97,12 +100,18 @@ class ServiceGroup:
             (Two processes that join in the same instant may both find the place free; the earlier
             one is then superseded.)
         :param wait: with False return at once, and join as soon as the store answers
+        :param worker: this process is one of several that are the member together, such as the
+            pre-forked workers of a daemon: it is up while any of them is, and the reason counts
+            them. The number of this one, unique among those that run at a time, below 128; or True:
+            the lowest that no living process of this user holds on this host. What they publish
+            should be the same: one of them speaks for all.
         :param health: asked once per interval on a thread of its own; when it returns something
             false, raises, or does not answer within an interval, the member is down as
             "unhealthy" until it answers well again, while the process beats on
         :param on_lost: called with the membership and the reason whenever ``lost`` is set, and
             again if a loss that could have passed turns out to be for good
         :raises InvalidMember: an id, name or attribute that no store could keep
+        :raises ConfigurationError: with ``worker=True``, where no number can be had
         :raises MemberExists: with ``takeover=False``
         :raises DriverUnavailable: the store did not answer; nothing stays behind
         """
@@ -116,7 +125,7 @@ class ServiceGroup:
         process = self._running()
         member = Member(
             check_text("group id", group_id),
-            check_text("member id", member_id),
+            self._stored_id(process, group_id, member_id, worker),
             check_text("name", group_id if name is None else name),
             self.settings.host,
             process.pid,
@@ -131,6 +140,8 @@ class ServiceGroup:
     def leave(self, group_id: str, member_id: str) -> bool:
         """End any member's membership, here or on another host; its service record stays.
 
+        With all its workers, if it has several.
+
         A live process that is removed so stops beating and says so once. Its own membership is
         better ended by :meth:`Membership.leave`.
 
@@ -144,7 +155,9 @@ class ServiceGroup:
         if own is not None:
             own.leave()
             return True
-        return process.remove(group_id, member_id)
+        workers = process.observer.workers(group_id, member_id)
+        there = [process.remove(group_id, one) for one in (member_id, *workers)]
+        return any(there)
 
     # -- questions ----------------------------------------------------------------------------
 
@@ -157,7 +170,7 @@ class ServiceGroup:
         :raises LivenessUnknown: it answered, but proves neither life nor death; likewise
         """
         try:
-            verdict = self._verdict(group_id, member_id)
+            verdict = self._verdict(group_id, member_id, counted=False)
         except DriverUnavailable:
             if unknown is RAISE:
                 raise
@@ -373,18 +386,29 @@ class ServiceGroup:
     def _made(self) -> Process:
         return Process(self._conf, self.settings, self._kind, self._further)
 
-    def _verdict(self, group_id: str, member_id: str) -> Liveness:
+    @staticmethod
+    def _stored_id(process: Process, group_id: str, member_id: str, worker: bool | int) -> str:
+        check_text("member id", member_id)
+        if is_worker(member_id):
+            raise InvalidMember(
+                f"member id {member_id!r} is kept for a worker: join({place(member_id)[0]!r}, "
+                f"worker={place(member_id)[1]}), or leave {MARK!r} out"
+            )
+        if worker is False:
+            return member_id
+        number = process.seats.take(group_id, member_id) if worker is True else worker
+        return check_text("worker's id", worker_id(member_id, number))
+
+    def _verdict(self, group_id: str, member_id: str, *, counted: bool = True) -> Liveness:
         check_text("group id", group_id)
         check_text("member id", member_id)
         observer = self._running().observer
-        look = observer.look(group_id, [member_id], attributes=False)
-        for status in observer.judged(look, left=True):
-            return status.liveness
-        return Liveness(State.DOWN, Cause.NO_MEMBER)
+        status = observer.one(group_id, member_id, counted=counted, attributes=False)
+        return Liveness(State.DOWN, Cause.NO_MEMBER) if status is None else status.liveness
 
     def _refuse_if_alive(self, process: Process, member: Member) -> None:
         observer = process.observer
-        for status in observer.judged(observer.look(member.group_id, [member.member_id])):
+        for status in observer.each(observer.look(member.group_id, [member.member_id])):
             if status.state is not State.DOWN:
                 raise MemberExists(
                     f"member {member.member_id!r} of group {member.group_id!r} is held by process "

@@ -15,9 +15,9 @@ _BY_STATE = {
 def diff(before: MemberStatus | None, after: MemberStatus | None) -> list[Event]:
     """Return what a consumer who saw *before* must be told to know *after*, in order.
 
-    ``None`` means "not a member". A new life under the same id, other attributes or another word
-    of the operator is CHANGED, ahead of the change of state that may come with it; ages and
-    reasons that merely move are no event.
+    ``None`` means "not a member". A new life under the same id, other attributes, another number of
+    workers or another word of the operator is CHANGED, ahead of the change of state that may come
+    with it; ages and reasons that merely move are no event.
     """
     if before is None:
         return [] if after is None else [_event(EventType.JOINED, after, None)]
@@ -44,7 +44,7 @@ def _description(status: MemberStatus) -> tuple[object, ...]:
     # Incarnation and revision stand for the attributes; comparing those would cost a deep walk.
     member = status.member
     life = (member.instance_id, member.incarnation, member.revision)
-    return (*life, *_word(status.record))
+    return (*life, status.liveness.workers, *_word(status.record))
 
 
 def _word(record: Record | None) -> tuple[object, ...]:

@@ -63,7 +63,7 @@ class Forgetter:
         self._caller.close()
 
     def _look_at(self, group_id: str) -> None:
-        for status in self._observer.judged(self._observer.look(group_id, attributes=False)):
+        for status in self._observer.each(self._observer.look(group_id, attributes=False)):
             since = status.liveness.since
             if status.state is State.DOWN and since is not None and since > self._forget_after:
                 self._door.leave([status.member])

@@ -112,7 +112,7 @@ def verdicts(sightings: Iterable[Sighting], witness: Witness, limits: Limits) ->
         plain = record is None or (record.age is None and not record.forced_down)
         if ended is None and plain and (age is None or within(age, limit)):
             cause = present if age is None else beats
-            yield _made(Liveness, (up, cause, age, since, limit, ""))
+            yield _made(Liveness, (up, cause, age, since, limit, "", None))
         else:
             yield judge(record, sighting, witness, limits)
 

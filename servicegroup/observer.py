@@ -10,7 +10,8 @@ from servicegroup.driver import Capability, Sightings
 from servicegroup.exceptions import DriverUnavailable
 from servicegroup.liveness import Limits, Witness, judge, states, verdicts
 from servicegroup.model import EndKind, Member, Record, Sighting, State
-from servicegroup.status import MemberStatus
+from servicegroup.status import Cause, MemberStatus
+from servicegroup.workers import MARK, family, fold, is_worker, place
 
 #: What the class itself would do, in half the time: there are tens of thousands.
 _made = tuple.__new__
@@ -27,6 +28,12 @@ class Look(NamedTuple):
     records: Mapping[str, Sighting] | None = None
     records_witnessed: bool = True
     records_error: str | None = None
+
+    @property
+    def workers(self) -> set[str]:
+        """Ids of all workers that were seen, but for those with number 0."""
+        ids = [sighting[0][1] for sighting in self.seen.members]
+        return {one for one in (*ids, *(self.records or ())) if MARK in one and is_worker(one)}
 
 
 class Observer:
@@ -48,17 +55,17 @@ class Observer:
     ) -> Look:
         """Ask the driver, and the records if it does not carry them: one call each.
 
+        One more each where of several workers the one with number 0 left before the others.
+
         :param remembered: records of an earlier look, to make do with if they cannot be read now;
             without them that is an error
         """
-        seen = self._door.sightings(group_id, member_ids, known=known, attributes=attributes)
+        seen = _sightings(self._door, group_id, member_ids, known, attributes)
         if self._records is None or Capability.RECORDS in self._door.capabilities:
             return Look(seen)
         held = {key: one.member for key, one in remembered.items()} if remembered else None
         try:
-            recorded = self._records.sightings(
-                group_id, member_ids, known=held, attributes=attributes
-            )
+            recorded = _sightings(self._records, group_id, member_ids, held, attributes)
         except DriverUnavailable as error:
             if remembered is None:
                 raise
@@ -70,14 +77,57 @@ class Observer:
         """Return the verdict on each member of a group, and nothing else."""
         if self._records is None or Capability.RECORDS in self._door.capabilities:
             seen = self._door.ages(group_id)
-            return states(seen.ages, seen.others, Witness(seen.witnessed), self._limits)
+            verdicts = states(seen.ages, seen.others, Witness(seen.witnessed), self._limits)
+            if not any(MARK in member_id for member_id in verdicts):
+                return verdicts
         look = self.look(group_id, attributes=False)
         return {status.member.member_id: status.liveness.state for status in self.judged(look)}
 
+    def one(
+        self, group_id: str, member_id: str, *, counted: bool = True, attributes: bool = True
+    ) -> MemberStatus | None:
+        """Look at one member, or at one that left and has a record.
+
+        :param counted: with False its workers are not asked for while the first of them is up
+        """
+        if is_worker(member_id):  # of this one alone
+            look = self.look(group_id, [member_id], attributes=attributes)
+            statuses = self.each(look, left=True)
+            return next((one for one in statuses if one.member_id == member_id), None)
+        if not counted:
+            look = self.look(group_id, [member_id], attributes=attributes)
+            status = next(self.each(look, left=True), None)
+            if status is not None and (status.is_up or status.liveness.cause is Cause.FORCED):
+                return status
+        look = self.look(group_id, family(member_id), attributes=attributes)
+        return next(self.judged(look, left=True), None)
+
+    def workers(self, group_id: str, member_id: str) -> list[str]:
+        """Ids of all workers of a member but the one with number 0, alive or not."""
+        if is_worker(member_id):
+            return []
+        return sorted(self.look(group_id, family(member_id), attributes=False).workers)
+
     def judged(self, look: Look, *, left: bool = False) -> Iterator[MemberStatus]:
-        """Give each member its verdict; those of the records that the driver lacks come last.
+        """Give each member its verdict, and several workers that are one member one together.
 
         :param left: also records of members that left
+        """
+        workers = look.workers
+        if not workers:
+            return self.each(look, left=left)
+        firsts = {place(worker)[0] for worker in workers}
+        return fold(self.each(look, left=left, also=firsts))
+
+    def each(
+        self, look: Look, *, left: bool = False, also: Collection[str] = ()
+    ) -> Iterator[MemberStatus]:
+        """Give each member and each worker its own verdict.
+
+        Those of the records that the driver lacks come last.
+
+        :param left: also records of members that left
+        :param also: these even so
         """
         limits = self._limits
         witness = Witness(look.seen.witnessed, look.records_witnessed)
@@ -97,9 +147,36 @@ class Observer:
             yield MemberStatus(sighting.member, verdict, beside)
         for sighting in rest.values():
             gone = sighting.ended is not None and sighting.ended.kind is EndKind.LEFT
-            if left or not gone:
+            if left or not gone or sighting.member.member_id in also:
                 record = _beside(sighting, look)
                 yield MemberStatus(sighting.member, judge(record, None, witness, limits), record)
+
+
+def _sightings(
+    door: Door,
+    group_id: str,
+    member_ids: Collection[str] | None,
+    known: Mapping[str, Member] | None,
+    attributes: bool,
+) -> Sightings:
+    seen = door.sightings(group_id, member_ids, known=known, attributes=attributes)
+    absent = {first for _, first in absent_firsts(seen)}
+    if not absent or member_ids is not None:  # who asks for some asks for all of a member
+        return seen
+    more = door.sightings(group_id, absent, attributes=attributes)
+    return seen._replace(members=[*seen.members, *more.members])
+
+
+def absent_firsts(seen: Sightings) -> set[tuple[str, str]]:
+    """Return group and id of each worker with number 0 that others of the member are seen without.
+
+    On its record stands the operator's word on all of them, also after it left.
+    """
+    workers = [one[0] for one in seen.members if MARK in one[0][1] and is_worker(one[0][1])]
+    if not workers:
+        return set()
+    there = {(one[0].group_id, one[0].member_id) for one in seen.members}
+    return {(one.group_id, place(one.member_id)[0]) for one in workers} - there
 
 
 def _beside(recorded: Sighting | None, look: Look) -> Record | None:

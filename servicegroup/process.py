@@ -21,6 +21,7 @@ from servicegroup.guardian.handle import REASON, Guardian
 from servicegroup.heart import Heart
 from servicegroup.observer import Observer
 from servicegroup.report import Report
+from servicegroup.seats import Seats
 from servicegroup.watch import Watch
 from servicegroup.will import LastWill
 
@@ -69,6 +70,8 @@ class Process:
             guardian = Guardian(self._last_wills, settings.service_down_time)
         pace = settings.report_interval
         aside = [self._report(door, settings, pace, standing=ASIDE) for door in self.aside]
+        #: Numbers of this process among the workers of this host, kept until the end.
+        self.seats = Seats()
         self.heart = Heart(settings, reports, self.observer, guardian, aside)
         interval = min(settings.poll_interval, settings.report_interval)
         self.bystander = Bystander(self.door, interval, lambda: self.heart.beats)
@@ -142,6 +145,7 @@ class Process:
             watch.close(max(0.0, until - boottime()))
         for door in self.doors():
             _stop(door, max(SHORTEST_STOP, until - boottime()))
+        self.seats.free()
 
     def inherited(self) -> None:
         """Tell, in a forked child, what is held of this that it stayed with the parent."""

@@ -49,10 +49,9 @@ class Roster:
         :raises NoSuchService: there is neither
         """
         _checked(group_id, member_id)
-        look = self._observer.look(group_id, [member_id])
-        for status in self._observer.judged(look, left=True):
-            if status.record is not None or status.liveness.cause is not Cause.LEFT:
-                return status
+        status = self._observer.one(group_id, member_id)
+        if status is not None and (status.record or status.liveness.cause is not Cause.LEFT):
+            return status
         raise _nobody(group_id, member_id)
 
     def delete(self, group_id: str, member_id: str) -> None:

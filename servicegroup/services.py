@@ -12,8 +12,8 @@ from servicegroup.door import Door
 from servicegroup.driver import Capability, Sightings
 from servicegroup.exceptions import NoSuchService, NotSupported
 from servicegroup.model import Record, Sighting, check_text
-from servicegroup.observer import Look, Observer
-from servicegroup.status import MemberStatus
+from servicegroup.observer import Look, Observer, absent_firsts
+from servicegroup.status import Cause, MemberStatus
 
 LOG = logging.getLogger(__name__)
 
@@ -112,6 +112,9 @@ class Services:
             check_text("group id", group_id)
         sight = self._records.sight
         recorded = self._kept_by.run(lambda: sight.records(group_id, left=left))
+        wider = not left and bool(absent_firsts(recorded))
+        if wider:  # some left of which other workers are there
+            recorded = self._kept_by.run(lambda: sight.records(group_id, left=True))
         if Capability.RECORDS in self._door.capabilities:
             looks: Iterable[Look] = [Look(recorded)]
         elif not unrecorded:
@@ -120,15 +123,16 @@ class Services:
             groups = self._door.groups() if group_id is None else [group_id]
             looks = self._looks(recorded, groups)
         for look in looks:
-            yield from self._observer.judged(look, left=left)
+            for status in self._observer.judged(look, left=left):
+                if not wider or status.liveness.cause is not Cause.LEFT:
+                    yield status
 
     def get(self, group_id: str, member_id: str) -> Service:
         """Return one record with its verdict."""
         _checked(group_id, member_id)
-        look = self._observer.look(group_id, [member_id])
-        for status in self._observer.judged(look, left=True):
-            if status.record is not None:
-                return Service(*status)
+        status = self._observer.one(group_id, member_id)
+        if status is not None and status.record is not None:
+            return Service(*status)
         raise no_such_service(group_id, member_id)
 
     def disable(self, group_id: str, member_id: str, reason: str | None = None) -> None:
@@ -152,11 +156,13 @@ class Services:
         self._kept_by.run(lambda: operator.set_forced_down(group_id, member_id, False, None))
 
     def delete(self, group_id: str, member_id: str) -> None:
-        """Remove a record for good, and the driver's entry with it.
+        """Remove a record for good, and the driver's entry with it; also those of its workers.
 
         A process that lives under it finds itself removed at its next beat and stops.
         """
         operator = self._operator(group_id, member_id)
+        for worker in self._observer.workers(group_id, member_id):
+            self.delete(group_id, worker)
         freed = self._kept_by is not self._door and self._leave(group_id, member_id)
         try:
             self._kept_by.run(lambda: operator.delete(group_id, member_id))

@@ -37,7 +37,8 @@ class Liveness(NamedTuple):
 
     ``age``: seconds since the last sign of life that counted. ``since``: seconds that the member
     has been in this state, ``None`` where no store keeps it. ``limit``: the seconds it was judged
-    by.
+    by. ``workers``: how many of the workers that are this member together are up, and how many
+    there are.
     """
 
     state: State
@@ -46,6 +47,7 @@ class Liveness(NamedTuple):
     since: float | None = None
     limit: float = 0.0
     detail: str = ""
+    workers: tuple[int, int] | None = None
 
     @property
     def is_up(self) -> bool:
@@ -60,6 +62,8 @@ class Liveness(NamedTuple):
         )
         if self.state is State.UP and self.detail:
             words = f"{words} ({self.detail})"
+        if self.workers is not None:
+            words = f"{words} ({self.workers[0]} of {self.workers[1]} workers up)"
         return words
 
 

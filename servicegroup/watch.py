@@ -18,6 +18,7 @@ from servicegroup.observer import Look, Observer
 from servicegroup.picture import Picture
 from servicegroup.status import Cause, Event, Liveness, MemberStatus
 from servicegroup.unsure import RAISE, Unknown
+from servicegroup.workers import MARK, place
 
 LOG = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class Watch:
         self._full_at = float("-inf")
         self._failing_since: float | None = None
         self._unusable: ConfigurationError | None = None
+        self._workers: set[str] = set()  # ids of those seen, but for the first of each member
         self._records: dict[str, Sighting] = {}  # kept apart from the driver, as last read
         # Seconds of failing looks after which the view is stale. A native watch's view lasts longer
         # while nothing fails, but not once something does.
@@ -254,6 +256,10 @@ class Watch:
                 asked.update(self._picture.unsure)
             else:
                 asked = None
+            if asked and (self._workers or any(MARK in one for one in asked)):
+                # Who asks for one of a member asks for all.
+                members = {place(one)[0] for one in asked}
+                asked |= members | {one for one in self._workers if place(one)[0] in members}
             known = self._picture.known(asked)
         if asked is not None and not asked:
             return
@@ -277,6 +283,7 @@ class Watch:
                 self._records = dict(look.records)
             else:
                 self._records.update(look.records)
+        self._workers = look.workers if asked is None else self._workers | look.workers
         judged = self._observer.judged(look)
         with self._lock:
             if asked is None:

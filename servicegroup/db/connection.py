@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import pathlib
 
 from oslo_config import cfg
 from sqlalchemy.engine import URL, make_url
@@ -13,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from servicegroup import config
 from servicegroup.config import DATABASE_GROUP
 from servicegroup.exceptions import ConfigurationError
+from servicegroup.state_folder import state_folder
 
 LOG = logging.getLogger(__name__)
 
@@ -83,13 +82,12 @@ def _require_library(drivername: str) -> None:
 
 
 def _default() -> URL:
-    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    folder = pathlib.Path(state).expanduser() / "servicegroup"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = state_folder()
     except OSError as error:
         raise ConfigurationError(
-            f"the default database cannot be kept in {folder}: {error.strerror}; set {OPTION}"
+            f"the default database cannot be kept in {error.filename}: {error.strerror}; set "
+            f"{OPTION}"
         ) from error
     path = folder / "servicegroup.sqlite"
     LOG.info("%s is not set: keeping records in %s", OPTION, path)

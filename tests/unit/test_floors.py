@@ -11,7 +11,12 @@ ROOT = Path(__file__).parents[2]
 #: From the bottom up. A floor has steps; what stands on one step does not see its neighbours, a
 #: package folder counts as one. ``__init__`` is the public face of ``servicegroup`` itself.
 FLOORS: dict[str, list[set[str]]] = {
-    "F0": [{"clock", "exceptions", "flaps", "unsure", "will"}, {"model"}, {"status"}],
+    "F0": [
+        {"clock", "exceptions", "flaps", "unsure", "will"},
+        {"model"},
+        {"status", "state_folder"},
+        {"workers"},
+    ],
     "F1": [
         {"liveness", "diff", "mounts", "hashring"},
         {"config", "positions", "inventory"},
@@ -20,7 +25,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"db", "child"},
     ],
     "F2": [
-        {"bounded", "door", "loading", "membership", "picture"},
+        {"bounded", "door", "loading", "membership", "picture", "seats"},
         {"bystander", "observer", "health", "report"},
         {"forget", "guardian"},
         {"heart", "watch"},
