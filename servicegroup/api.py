@@ -343,6 +343,11 @@ class ServiceGroup:
 
     # -- life ---------------------------------------------------------------------------------
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed: nothing can be asked of it any more."""
+        return self._closed
+
     def close(self) -> None:
         """Leave all groups, end all watches and threads. Idempotent.
 

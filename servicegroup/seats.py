@@ -62,7 +62,7 @@ def _lowest(key: tuple[str, str]) -> tuple[str, int]:
             f"XDG_STATE_HOME to a folder that this user may write, or {remedy}"
         ) from error
     raise ConfigurationError(
-        f"member {key[1]!r} of group {key[0]!r} has {MOST} workers on this host, which is the most; "
+        f"member {key[1]!r} of group {key[0]!r} has {MOST} workers here, which is the most; "
         f"use a second member id"
     )
 

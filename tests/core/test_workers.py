@@ -194,7 +194,7 @@ def test_no_place_and_no_number_left(make, state, monkeypatch):
     state.unlink()
     seats = [Seats() for _ in range(MOST)]
     assert [one.take("g", "m") for one in seats] == list(range(MOST))
-    with pytest.raises(ConfigurationError, match="128 workers on this host"):
+    with pytest.raises(ConfigurationError, match="128 workers here"):
         Seats().take("g", "m")
     for one in seats:
         one.free()
