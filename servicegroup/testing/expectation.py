@@ -23,11 +23,16 @@ EVIDENCE_KEPT = 2.0
 
 @dataclass
 class Place:
-    """The last life under one group and member id, also after it left."""
+    """The last life under one group and member id, also after it left.
+
+    ``lapsed``: its instance was over or silent since it was stored, so that a store that forgets
+    such members need not know it any more, though the instance beats again.
+    """
 
     member: Member
     left_at: float | None = None
     removed: bool = False
+    lapsed: bool = False
 
 
 @dataclass
@@ -70,8 +75,12 @@ class Expectation:
         steady = self.within(gap, self.store.settings.steady_gap) is True
         if pulse.ended or pulse.forgotten or not steady:
             pulse.steady = self.now
-        if self.within(gap, self.store.settings.service_down_time) is False:
+        heard = self.within(gap, self.store.settings.service_down_time)
+        if heard is False:
             pulse.perhaps = self.now
+        if pulse.ended or heard is not True:
+            for place in self.places.values():
+                place.lapsed |= place.member.instance_id == instance_id
         pulse.beat_at, pulse.ended, pulse.forgotten = self.now, False, False
 
     def left(self, member: Member, *, removed: bool) -> None:
@@ -173,7 +182,7 @@ class Expectation:
         pulse = self.pulses[place.member.instance_id]
         down = self.store.settings.service_down_time
         alive = not pulse.ended and self.within(self.now - pulse.beat_at, down) is True
-        return self.remembers or alive
+        return self.remembers or (alive and not place.lapsed)
 
     def age(self, member: Member) -> float:
         """Return the age of a member's sign of life, but for the real time that passed."""

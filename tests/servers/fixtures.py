@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 from servers.database import DatabaseServer
+from servers.etcd import Etcd
 from servers.home import Home
 from servers.kubernetes import Kubernetes
 from servers.mariadb import MariaDB
@@ -15,6 +16,7 @@ from servers.nagios import Nagios
 from servers.postgresql import PostgreSQL
 from servers.process import Server
 from servers.rabbitmq import RabbitMQ
+from servers.redis import Redis
 from servers.requirement import REQUIRE_VARIABLE, MissingError, servers_required
 from servers.zookeeper import Ensemble, ZooKeeper
 
@@ -31,6 +33,8 @@ SHARED = (
     "kubernetes",
     "rabbitmq",
     "nagios",
+    "redis",
+    "etcd",
 )
 
 
@@ -108,6 +112,18 @@ def rabbitmq(server_home: Home) -> Iterator[RabbitMQ]:
     yield from _shared(lambda: RabbitMQ(server_home))
 
 
+@pytest.fixture(scope="session")
+def redis(server_home: Home) -> Iterator[Redis]:
+    """Run one Redis for the whole session; a test that takes it may flush it."""
+    yield from _shared(lambda: Redis(server_home))
+
+
+@pytest.fixture(scope="session")
+def etcd(server_home: Home) -> Iterator[Etcd]:
+    """Run one etcd for the whole session; tests take groups of their own."""
+    yield from _shared(lambda: Etcd(server_home))
+
+
 @pytest.fixture
 def postgresql_url(postgresql: PostgreSQL) -> Iterator[str]:
     """Make a fresh, empty PostgreSQL database and remove it after the test."""
@@ -153,6 +169,20 @@ def zookeeper_ensemble(server_home: Home) -> Iterator[Ensemble]:
         ensemble = Ensemble(server_home)
     with ensemble:
         yield ensemble
+
+
+@pytest.fixture
+def redis_server(server_home: Home) -> Iterator[Callable[[], Redis]]:
+    """Start Redis servers that the test may kill, pause or restart."""
+    with ExitStack() as started:
+
+        def make() -> Redis:
+            with requirements():
+                server = Redis(server_home)
+            started.enter_context(server)
+            return server
+
+        yield make
 
 
 @pytest.fixture
