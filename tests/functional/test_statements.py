@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from servicegroup import Member
 from servicegroup.driver import Capability
+from servicegroup.workers import MOST
 from servicegroup.inventory import Query
 
 #: With these, no beat and no poll comes of its own accord while something else is counted.
@@ -94,7 +95,6 @@ ASKED = {
     "get_members": lambda group: group.get_members("g"),
     "states": lambda group: group.states("g"),
     "is_up": lambda group: group.is_up("g", "m7"),
-    "is_up of nobody": lambda group: group.is_up("g", "nobody"),
     "liveness": lambda group: group.liveness("g", "m7"),
     "groups": lambda group: group.groups(),
     "services.list": lambda group: group.services.list("g"),
@@ -147,6 +147,15 @@ def test_nodes_and_hypervisors_cost_the_same_whatever_their_number(url, make, co
         conductors.list()
         assert watch.fresh
     assert statements == []
+
+
+def test_who_is_not_up_is_asked_for_once_more_with_all_possible_workers(url, make, count, joined):
+    observer = make(url, **STILL)
+    observer.groups()
+    with count() as statements:
+        assert not observer.is_up("g", "nobody")
+    assert [_short(one) for one in statements] == ["SELECT services"] * 2
+    assert [_ids_asked_for(one) for one in statements] == [1, MOST]
 
 
 def test_a_beat_is_one_update_whatever_the_number_of_members(driver, joined, count):
