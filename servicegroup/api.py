@@ -147,6 +147,8 @@ class ServiceGroup:
 
         :returns: whether there was such a member
         :raises DriverUnavailable: the store did not answer
+        :raises LivenessUnknown: it lost its data lately, and cannot tell; try again after one
+            ``service_down_time``
         """
         check_text("group id", group_id)
         check_text("member id", member_id)

@@ -8,7 +8,12 @@ from types import TracebackType
 from typing import TypeVar
 
 from servicegroup.driver import Ages, Capability, Driver, Finding, Lost, Sightings
-from servicegroup.exceptions import DriverUnavailable, NotSupported, ServiceGroupError
+from servicegroup.exceptions import (
+    DriverUnavailable,
+    LivenessUnknown,
+    NotSupported,
+    ServiceGroupError,
+)
 from servicegroup.model import EndKind, Member
 from servicegroup.will import LastWill
 
@@ -107,8 +112,19 @@ class Door:
             self._writable().leave(members)
 
     def remove(self, group_id: str, member_id: str) -> bool:
-        """End whatever life holds this member id now; returns whether there was one."""
+        """End whatever life holds this member id now; returns whether there was one.
+
+        :raises LivenessUnknown: the store lost what it knew of it: there is nothing to leave
+            evidence on, and a process that lives would bring it back
+        """
         seen = self.sightings(group_id, [member_id], attributes=False).members
+        for one in seen:
+            if one.ended is not None and not one.member.instance_id:
+                raise LivenessUnknown(
+                    f"{group_id}/{member_id} cannot be removed now: the store of driver "
+                    f"{self.name!r} says {one.ended.reason!r}; try again when it is listed, or "
+                    f"after one service_down_time"
+                )
         held = [s.member for s in seen if s.ended is None or s.ended.kind is not EndKind.LEFT]
         if held:
             self.leave(held)

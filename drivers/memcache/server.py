@@ -21,7 +21,7 @@ LOG = logging.getLogger(__name__)
 
 #: What pymemcache raises when a server did not answer, or not as memcached does.
 CLIENT_ERRORS: tuple[type[Exception], ...] = (OSError, MemcacheError)
-#: Seconds for which a server that failed is not asked again.
+#: Seconds for which a server that failed is not asked again, at most: no longer than a time-out.
 SKIPPED_FOR = 1.0
 
 
@@ -78,8 +78,9 @@ class Server:
         self._pool.client_pool.destroy(client)
         if error is None:
             return
-        skipped = self.timeout if isinstance(error, TimeoutError) else 0.0
-        self._skipped_until = time.monotonic() + max(SKIPPED_FOR, skipped)
+        late = isinstance(error, TimeoutError)
+        skipped = self.timeout if late else min(SKIPPED_FOR, self.timeout)
+        self._skipped_until = time.monotonic() + skipped
         if self.failure is None:
             LOG.warning("memcached %s does not answer: %s", self.name, error)
         self.failure = error

@@ -9,7 +9,7 @@ import pytest
 from fleet.onlooker import Onlooker
 from servers.hole import Hole
 
-from servicegroup import DriverUnavailable, EventType, State
+from servicegroup import DriverUnavailable, EventType, LivenessUnknown, State
 
 #: Seconds. memcached counts whole ones: who falls silent is down after three or four.
 INTERVAL = 0.4
@@ -311,6 +311,22 @@ def test_an_operators_delete_stays_deleted(memcached_server, group, eventually):
     for one in (owner, operator, group(servers)):
         assert [each.member_id for each in one.get_members("g")] == ["kept"]
     assert kept.alive
+
+
+def test_what_the_store_lost_cannot_be_removed(memcached_server, group, eventually):
+    server = memcached_server()
+    with Hole((server.host, server.port)) as hole:
+        owner, operator = group([hole]), group([server])
+        held = owner.join("g", "m")
+        hole.swallows.set()  # it cannot tell again that it is there
+        server.flush()
+        with pytest.raises(LivenessUnknown, match="try again when it is listed"):
+            operator.leave("g", "m")
+        hole.swallows.clear()
+        hole.cut()
+        eventually(lambda: operator.is_up("g", "m", unknown=False), SOON)
+        assert operator.leave("g", "m")
+        eventually(lambda: "removed" in (held.lost_reason or ""), SOON)
 
 
 def test_a_forked_child_asks_for_itself(memcached_server, group):

@@ -22,7 +22,15 @@ from faults.laboratory.journal import Journal, Pulse
 from fleet.daemon import obeyed, say
 from oslo_config import cfg
 
-from servicegroup import DriverUnavailable, Membership, NoSuchService, ServiceGroup, config, loading
+from servicegroup import (
+    DriverUnavailable,
+    LivenessUnknown,
+    Membership,
+    NoSuchService,
+    ServiceGroup,
+    config,
+    loading,
+)
 
 GROUP = "g"
 #: Seconds between two tries, and until it gives up: far longer than any fault lasts.
@@ -163,9 +171,8 @@ class Orders:
     ) -> None:
         begin = time.monotonic()
         self._journal.note(f"{what}s", member=member_id)
-        known = True
         try:
-            _answered(lambda: method()(GROUP, member_id))
+            known = _answered(lambda: method()(GROUP, member_id)) is not False
         except NoSuchService:
             known = False
         self._journal.note(what, begin=begin, member=member_id, known=known, **fields)
@@ -194,7 +201,7 @@ def _answered(call: Callable[[], Any]) -> Any:
     while True:
         try:
             return call()
-        except DriverUnavailable:
+        except (DriverUnavailable, LivenessUnknown):
             if time.monotonic() > until:
                 raise
             time.sleep(AGAIN)

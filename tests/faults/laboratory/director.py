@@ -90,6 +90,8 @@ class Director:
             how = step.args.get("how")
             about["ends"] = how in self._store.amnesia
             about["forgets"] = step.fault == "lose" or how in self._store.forgetful
+            if about["forgets"]:
+                self._fleet.begun_anew()
         else:
             about["actor"] = self._fleet.life(who)
         self._journal.note("fault", begin=began, fault=step.fault, target=who, **about)

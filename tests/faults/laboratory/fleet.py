@@ -87,6 +87,8 @@ class Fleet:
         if actor is None or actor.busy or target in self.in_flight():
             return False
         self._orders[by] = {target}
+        if what == "remove" and self._forgotten_at > float("-inf"):
+            self._doubt(target)  # it may not have been there then, and be told of again
         if what in ("join", "update"):
             actor.begin(what, target, args["attributes"])
         elif what in WORDS:
@@ -139,10 +141,14 @@ class Fleet:
         for member in MEMBERS:
             if member in self._dead or member in self._removed:
                 self._doubt(member)
-        self._forgotten_at = time.monotonic()
+        self._forgotten_at = float("inf")
         self._forced.clear()
         self._recorded.clear()
         self._recorded |= self._holder.keys() - self._dead
+
+    def begun_anew(self) -> None:
+        """Take note that the store answers again, and that everybody can tell it what it lost."""
+        self._forgotten_at = time.monotonic()
 
     def finish(self) -> None:
         """Wait until all orders are carried out."""

@@ -26,19 +26,22 @@ def listen(door: Door, journal: Journal) -> None:
     def updated(members: list[Member]) -> Any:
         return _noted(journal, "beat", members[0].instance_id, lambda: update(members))
 
-    sightings = door.sightings
+    for name in ("sightings", "ages"):
+        setattr(door, name, _timed(journal, getattr(door, name)))
+    for name, noted in (("heartbeat", beat), ("join", joined), ("update", updated)):
+        setattr(door, name, noted)
 
+
+def _timed(journal: Journal, look: Callable[..., Any]) -> Callable[..., Any]:
     def looked(*arguments: Any, **named: Any) -> Any:
         begin = time.monotonic()
         try:
-            return sightings(*arguments, **named)
+            return look(*arguments, **named)
         finally:
             if time.monotonic() - begin > LONG:  # the others are many, and tell nothing
                 journal.note("look", begin=begin)
 
-    setattr(door, "sightings", looked)  # noqa: B010
-    for name, noted in (("heartbeat", beat), ("join", joined), ("update", updated)):
-        setattr(door, name, noted)
+    return looked
 
 
 def _noted(journal: Journal, what: str, instance_id: str, call: Callable[[], Any]) -> Any:

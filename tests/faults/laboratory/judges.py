@@ -49,11 +49,6 @@ def _verdicts(entries: Sequence[Entry], truth: Truth) -> Iterator[Violation]:
 def _recovery(entries: Sequence[Entry], truth: Truth) -> Iterator[Violation]:
     """After the last fault every observer's picture equals the truth, within the bound."""
     calm = next(entry for entry in entries if entry["what"] == "calm")["at"]
-    left = differences(entries)
-    for words in left or []:
-        yield Violation("recovery", entries[-1]["at"], words)
-    if left:
-        return
     bound = truth.times.recovered + truth.times.down + truth.times.noticed
     answered = [entry for entry in entries if entry["what"] == "answer" and entry["at"] > calm]
     for number in range(0, len(answered), 10):
@@ -62,7 +57,9 @@ def _recovery(entries: Sequence[Entry], truth: Truth) -> Iterator[Violation]:
             took = reached - calm - truth.stalled((calm, reached))
             if took > bound:
                 yield Violation("recovery", reached, f"took {took:.1f} s, not {bound:.1f} s")
-            return
+            return  # what is wrong later on is told as a verdict
+    for words in differences(entries) or []:
+        yield Violation("recovery", entries[-1]["at"], words)
 
 
 def _failures(entries: Sequence[Entry]) -> Iterator[Violation]:
