@@ -22,7 +22,7 @@ from .errors import CollectionFailed, EntityTypeNotFound, NotCollected
 from .ledger import Ledger
 from .model import Event, Snapshot, Token
 from .offers import Offer, offers
-from .options import settings
+from .options import GROUP, settings
 from .reading import Reader
 from .source import SourceStatus
 from .stream import Stream
@@ -81,6 +81,21 @@ class Synchronizer:
     def entity_types(self) -> list[str]:
         """The types that the configured plugins deliver, as far as they are wanted."""
         return sorted({type_ for offer in self._offers for type_ in offer.types})
+
+    @property
+    def collected_types(self) -> list[str]:
+        """Those of which everything can be asked for (:meth:`get_all`)."""
+        return sorted(self._collected())
+
+    def progress(self) -> dict[str, int]:
+        """Return how many entities are known of each type that is completely known by now."""
+        ledger = self._running()
+        reader = Reader(ledger, self.entity_types)
+        try:
+            complete = reader.complete()
+            return {name: count for name, count in reader.count().items() if name in complete}
+        finally:
+            reader.close()
 
     # -- consumers ----------------------------------------------------------------------------
 
@@ -295,6 +310,16 @@ class Synchronizer:
         if forgotten:
             LOG.warning("consumers that did not come back are forgotten: %s", ", ".join(forgotten))
         with self._lock:
-            positions = [one.position.seq for one in self._consumers if one.position is not None]
+            positions = [one.needs for one in self._consumers if one.needs is not None]
             told = [one.touched_until for one in self._sources if isinstance(one, Collector)]
         ledger.purge(min([ledger.seq, *positions, *told, *ledger.positions()]))
+
+
+def temporary(conf: cfg.ConfigOpts) -> Synchronizer:
+    """Return one that keeps nothing, beside whichever runs on the configured baseline."""
+    settings(conf)
+    conf.set_override("baseline_path", "", GROUP)
+    try:
+        return Synchronizer(conf)
+    finally:
+        conf.clear_override("baseline_path", GROUP)

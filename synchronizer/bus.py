@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from oslo_config import cfg
 
 from servicegroup.clock import boottime
 
+from . import oslo
 from .broker import BrokerLost, BrokerWatch
 from .collecting import said
 from .model import Item
@@ -105,7 +105,8 @@ class Listening(StreamPlugin):
                 pause = min(2 * pause, LONGEST_PAUSE)
             finally:
                 watch.close()
-                transport[0].cleanup()
+                if transport[1].transport != "fake":  # that would empty the bus for everybody
+                    transport[0].cleanup()
 
     @property
     def counted_fields(self) -> Sequence[str] | None:
@@ -118,15 +119,15 @@ class Listening(StreamPlugin):
 
     def _transport(self) -> tuple[Any, Any]:
         """Return a transport with settings of its own, and its URL."""
-        oslo = messaging()
+        messaging = oslo.messaging()
         conf = cfg.ConfigOpts()
         conf([], default_config_files=self._files)
-        transport = oslo.get_notification_transport(conf, url=self._bus.transport_url)
+        transport = messaging.get_notification_transport(conf, url=self._bus.transport_url)
         group = "oslo_messaging_rabbit"
         if group in conf and not conf[group].rabbit_qos_prefetch_count:
             prefetch = max(self._bus.prefetch, self._bus.batch_size)
             conf.set_override("rabbit_qos_prefetch_count", prefetch, group)
-        return transport, oslo.TransportURL.parse(conf, self._bus.transport_url)
+        return transport, messaging.TransportURL.parse(conf, self._bus.transport_url)
 
     def _handler(self, feed: Feed) -> Callable[[str, list[dict[str, Any]]], bool]:
         def handle(priority: str, messages: list[dict[str, Any]]) -> bool:
@@ -185,13 +186,13 @@ class _Listener:
         pool: str,
         handle: Callable[[str, list[dict[str, Any]]], bool],
     ) -> None:
-        oslo = messaging()
+        messaging = oslo.messaging()
         targets = [
-            oslo.Target(topic=topic, exchange=exchange)
+            messaging.Target(topic=topic, exchange=exchange)
             for topic in bus.topics
             for exchange in bus.exchanges or [None]
         ]
-        self._server = oslo.get_batch_notification_listener(
+        self._server = messaging.get_batch_notification_listener(
             transport,
             targets,
             [_endpoint(handle)],
@@ -214,7 +215,7 @@ class _Listener:
 
 def _endpoint(handle: Callable[[str, list[dict[str, Any]]], bool]) -> Any:
     """Return what oslo.messaging calls: an object with one method for each priority."""
-    result = messaging().NotificationResult
+    result = oslo.messaging().NotificationResult
 
     def method(priority: str) -> Callable[[Any, list[dict[str, Any]]], Any]:
         def called(self: Any, messages: list[dict[str, Any]]) -> Any:  # noqa: ARG001
@@ -235,11 +236,3 @@ def _notification(priority: str, message: dict[str, Any]) -> Notification:
         message_id=str(metadata.get("message_id", "")),
         timestamp=str(metadata.get("timestamp", "")),
     )
-
-
-def messaging() -> Any:
-    """Import oslo.messaging late: it brings much that only a bus plugin needs."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what it imports, about themselves
-        import oslo_messaging
-    return oslo_messaging

@@ -194,10 +194,8 @@ class Collector(Source):
     def _succeeded_with(self, read: wire.Read, changes: int, since: float | None) -> None:
         self.count("changes", changes)
         self.count("duplicates", read.duplicates)
-        if read.newest is not None and self._overlap is not None:
-            self.ledger.set_newest(self.name, read.newest)
         if since is not None:
-            self.well()
+            self.well(read.newest)
             return
         self._full_due = boottime() + self._settings.reconcile_interval
         process = self._process
@@ -205,9 +203,9 @@ class Collector(Source):
         self.ledger.ready(process.types)
         complaint = self._volatility.complaint(read)
         if complaint is None:
-            self.well()
+            self.well(read.newest)
         else:
-            self.odd(complaint)
+            self.odd(complaint, read.newest)
 
     def _since(self) -> float | None:
         newest = self.ledger.newest(self.name)

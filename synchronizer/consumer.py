@@ -103,6 +103,11 @@ class Registration:
         return None if ledger is None or not self._position else Token(ledger.epoch, self._position)
 
     @property
+    def needs(self) -> int | None:
+        """After which change it has still to be told what is gone; ``None``: it has not begun."""
+        return self._position or self._told or None
+
+    @property
     def lag(self) -> int:
         """How many changes, of any type, came after the position."""
         return 0 if self._started is None else self._started.seq - self._position
@@ -160,7 +165,9 @@ class Registration:
             if resume is None or resume.epoch != self._ledger.epoch:
                 return
             if max(1, self._ledger.purged) <= resume.seq <= self._ledger.seq:
-                self._position = self._told = self._last = resume.seq
+                self._position = self._told = resume.seq
+                # What was acknowledged may lie beyond the last event that there was.
+                self._last = 0 if resume is not self._resume else resume.seq
                 # What became complete after that was not told as a snapshot by then.
                 have = {type_ for type_, ready in known.items() if ready <= resume.seq}
                 self._want -= have

@@ -135,25 +135,24 @@ class Ledger:
         with self._writing:
             query = "SELECT state FROM sources WHERE name = ?"
             row = self._writer.execute(query, (source,)).fetchone()
-        if (row[0] if row else "ok") == state:
-            return False
+        changed = (row[0] if row else "ok") != state
         with self.write() as write:
-            stamp = write.stamp()
+            stamp = write.stamp() if changed else {"seq": 0, "observed": time.time()}
             self._writer.execute(
-                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, NULL) ON CONFLICT DO UPDATE SET "
-                "state = excluded.state, reason = excluded.reason, types = excluded.types, "
-                "seq = excluded.seq, observed = excluded.observed",
+                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, NULL, NULL) ON CONFLICT DO UPDATE "
+                "SET state = excluded.state, reason = excluded.reason, types = excluded.types, "
+                "seq = max(seq, excluded.seq), observed = excluded.observed",
                 (source, state, reason, json.dumps(sorted(types)), *stamp.values()),
             )
-        return True
+        return changed
 
-    def set_newest(self, source: str, newest: float) -> None:
-        """Keep the newest time of a source's entities, from which deltas are asked."""
+    def succeeded(self, source: str, newest: float | None) -> None:
+        """Note that a source was just polled, and the newest time of any of its entities."""
         with self.write():
             self._writer.execute(
-                "INSERT INTO sources VALUES (?, 'ok', '', '[]', 0, 0, ?) ON CONFLICT DO UPDATE SET "
-                "newest = max(coalesce(newest, excluded.newest), excluded.newest)",
-                (source, newest),
+                "UPDATE sources SET succeeded = ?, "
+                "newest = max(coalesce(newest, ?), coalesce(?, newest)) WHERE name = ?",
+                (time.time(), newest, newest, source),
             )
 
     def acknowledge(self, name: str, seq: int, types: Collection[str]) -> None:
@@ -166,7 +165,8 @@ class Ledger:
 
     def purge(self, until: int) -> None:
         """Forget what is gone, as far as everybody was told (*until*) and nothing can come late."""
-        where = "FROM entities WHERE data IS NULL AND seq <= ? AND observed < ?"
+        # A stream's word is needed until the collector was told of it, even if it was no change.
+        where = "FROM entities WHERE data IS NULL AND max(seq, streamed) <= ? AND observed < ?"
         values = (until, time.time() - REMEMBERED)
         with self._writing:
             (newest,) = self._writer.execute(f"SELECT max(seq) {where}", values).fetchone()

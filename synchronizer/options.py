@@ -12,6 +12,7 @@ from typing import Any
 from oslo_config import cfg
 
 from servicegroup import config
+from servicegroup.exceptions import ConfigurationError
 
 from .errors import PluginError
 from .plugin import BasePlugin
@@ -198,6 +199,16 @@ def plugin_options(conf: cfg.ConfigOpts, name: str, kind: type[BasePlugin]) -> d
         ) from error
     values = _values(conf, group)
     return {option.dest: values[option.dest] for option in kind.options}
+
+
+def values_without_demands(
+    conf: cfg.ConfigOpts, name: str, kind: type[BasePlugin]
+) -> dict[str, Any]:
+    """Return the values of a plugin's options, its defaults where they cannot be read."""
+    try:
+        return plugin_options(conf, name, kind)
+    except ConfigurationError:
+        return {option.dest: option.default for option in kind.options}
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:

@@ -50,20 +50,22 @@ class Source:
             with self._lock:
                 self._counts[what] = self._counts.get(what, 0) + times
 
-    def well(self) -> None:
-        """Note that it works; told if it did not before."""
-        self._succeeded = boottime()
+    def well(self, newest: float | None = None) -> None:
+        """Note that it works, and the newest time that it told; told if it did not before."""
         self._become(OK, "")
+        self._succeeded = boottime()
+        self.ledger.succeeded(self.name, newest)
 
     def ill(self, reason: str) -> None:
         """Note that it fails; told if it did not before."""
         self.count("failures")
         self._become(FAILING, reason)
 
-    def odd(self, reason: str) -> None:
+    def odd(self, reason: str, newest: float | None = None) -> None:
         """Note that it works, but not as it should."""
-        self._succeeded = boottime()
         self._become(WARNING, reason)
+        self._succeeded = boottime()
+        self.ledger.succeeded(self.name, newest)
 
     @property
     def status(self) -> SourceStatus:

@@ -42,7 +42,7 @@ CREATE INDEX entities_streamed ON entities (streamed) WHERE streamed > 0;
 CREATE TABLE types (type TEXT PRIMARY KEY, ready INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE sources (
     name TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL, types TEXT NOT NULL,
-    seq INTEGER NOT NULL, observed REAL NOT NULL, newest REAL) WITHOUT ROWID;
+    seq INTEGER NOT NULL, observed REAL NOT NULL, newest REAL, succeeded REAL) WITHOUT ROWID;
 CREATE TABLE consumers (
     name TEXT PRIMARY KEY, seq INTEGER NOT NULL, types TEXT NOT NULL, seen REAL NOT NULL)
     WITHOUT ROWID;

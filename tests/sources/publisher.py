@@ -4,7 +4,7 @@ import warnings
 
 from oslo_config import cfg
 
-from servicegroup.synchronizer.bus import messaging
+from servicegroup.synchronizer.oslo import messaging
 
 #: Seconds.
 PATIENCE = 10

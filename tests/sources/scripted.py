@@ -38,7 +38,7 @@ class Scripted(CollectorPlugin):
 
     def __init__(self, context):
         super().__init__(context)
-        self._path = Path(self.option["path"])
+        self._path = Path(self.option["path"] or "")
 
     def _script(self, name="polls"):
         with self._path.with_suffix(f".{name}").open("a") as file:
