@@ -160,11 +160,17 @@ class Registration:
             if found is not None and set(self.types) <= set(found[1]):
                 resume = Token(self._ledger.epoch, found[0])
         known = reader.complete() | dict.fromkeys(self._only_notified, 0)
+        usable = (
+            resume is not None
+            and resume.epoch == self._ledger.epoch
+            and max(1, self._ledger.purged) <= resume.seq <= self._ledger.seq
+        )
+        if not usable:
+            self._knows_nothing()
         with self._lock:
             self._want.update(self.types)
-            if resume is None or resume.epoch != self._ledger.epoch:
-                return
-            if max(1, self._ledger.purged) <= resume.seq <= self._ledger.seq:
+            if usable:
+                assert resume is not None
                 self._position = self._told = resume.seq
                 # What was acknowledged may lie beyond the last event that there was.
                 self._last = 0 if resume is not self._resume else resume.seq
@@ -172,8 +178,18 @@ class Registration:
                 have = {type_ for type_, ready in known.items() if ready <= resume.seq}
                 self._want -= have
 
+    def _knows_nothing(self) -> None:
+        """Forget how far it was: should it crash before its snapshot, it must get one again."""
+        with self._lock:
+            self._pending.clear()
+            self._position, self._noted = 0, -1
+        if self.name is not None:
+            self._ledger.disown(self.name)
+
     def _tell_some(self, reader: Reader) -> bool:
         """Tell what there is; returns whether there was anything."""
+        if self._asked:
+            self._knows_nothing()
         with self._lock:
             self._asked = False
             want = frozenset(self._want)

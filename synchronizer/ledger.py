@@ -163,6 +163,11 @@ class Ledger:
                 (name, seq, json.dumps(sorted(types)), time.time()),
             )
 
+    def disown(self, name: str) -> None:
+        """Forget how far a named consumer was."""
+        with self.write():
+            self._writer.execute("DELETE FROM consumers WHERE name = ?", (name,))
+
     def purge(self, until: int) -> None:
         """Forget what is gone, as far as everybody was told (*until*) and nothing can come late."""
         # A stream's word is needed until the collector was told of it, even if it was no change.
