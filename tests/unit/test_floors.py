@@ -19,7 +19,7 @@ FLOORS: dict[str, list[set[str]]] = {
     ],
     "F1": [
         {"liveness", "diff", "mounts", "hashring"},
-        {"config", "positions", "inventory"},
+        {"config", "positions", "placement", "inventory"},
         {"driver", "rings"},
         {"intake", "conductor"},
         {"db", "child"},
