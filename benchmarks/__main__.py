@@ -15,6 +15,8 @@ from benchmarks.latency import Latency
 from benchmarks.measures import Measures
 from benchmarks.pace import Pace
 from benchmarks.places import PLACES, Place, kind
+from benchmarks.placing import pages as node_pages
+from benchmarks.placing import section as placing
 from benchmarks.storm import Storm
 from benchmarks.summary import summary
 from benchmarks.targets import LARGE
@@ -27,7 +29,8 @@ def main() -> int:
     """Measure what was asked for and print it."""
     asked = _arguments()
     started = time.monotonic()
-    names = asked.place or PLACES
+    chosen = asked.place or [*PLACES, placing.NAME]
+    names = [name for name in chosen if name != placing.NAME]
     imported = startup.figure(times=2 if asked.quick else 10)
     pieces = [page.head(imported, [kind(name) for name in names])]
     print(pieces[0], flush=True)
@@ -39,13 +42,25 @@ def main() -> int:
             pieces.append(page.section(place, figures))
             measured[place.title.split()[0]] = figures
         print(pieces[-1], flush=True)
-    pieces.append(summary(measured))
-    print(pieces[-1], flush=True)
+    if placing.NAME in chosen:
+        pieces.append(_placed(asked))
+        print(pieces[-1], flush=True)
+    if measured:
+        pieces.append(summary(measured))
+        print(pieces[-1], flush=True)
     pieces.append(page.foot(time.monotonic() - started))
     print(pieces[-1], flush=True)
     if asked.output is not None:
         asked.output.write_text("\n".join(pieces))
     return 0
+
+
+def _placed(asked: argparse.Namespace) -> str:
+    """Measure conductors and nodes."""
+    if asked.quick:
+        return placing.section(2_000, 1_000, ["sqlite"], Pace(0.01, 1))
+    on_the_ring, in_tables = asked.nodes or placing.ON_THE_RING, asked.nodes or placing.IN_TABLES
+    return placing.section(on_the_ring, in_tables, node_pages.DATABASES, Pace(0.6, 7))
 
 
 def _measured(place: Place, sizes: Sequence[int], *, quick: bool) -> Iterator[Figure]:
@@ -91,13 +106,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--place",
         action="append",
-        choices=PLACES,
+        choices=[*PLACES, placing.NAME],
         help="measure this one; may be given several times (default: all)",
     )
     parser.add_argument(
         "--sizes",
         type=lambda text: [int(size) for size in text.split(",")],
         help="numbers of members, by commas (default: 100,1000,10000; memcache also 50000)",
+    )
+    parser.add_argument(
+        "--nodes",
+        type=int,
+        help="with placement: so many nodes, on the ring and in each database (default: 1,000,000 "
+        "on the ring, 100,000 in databases)",
     )
     parser.add_argument(
         "--quick", action="store_true", help="few repetitions: for trying, not for figures"

@@ -71,6 +71,7 @@ SERVERS = ("postgresql", "mariadb")
 DATABASES = (*SQLITE, *SERVERS)
 ZOOKEEPER = ("zookeeper",)
 MEMCACHE = ("memcache",)
+PLACEMENT = ("placement",)
 STORES = (*ZOOKEEPER, *MEMCACHE)
 
 TARGETS = (
@@ -93,6 +94,13 @@ TARGETS = (
     Target("event: change to CHANGED", "at most 3x", _ratio(3), ZOOKEEPER),
     Target("event: change to CHANGED", "flat in members", _flat(2), ZOOKEEPER),
     Target("memory of a watch", "at most 2 kB a member", _below(2000), EVERYWHERE),
+    Target("map all nodes*", "200x faster than tooz", _faster(200), PLACEMENT),
+    Target("one look-up", "10x faster than tooz", _faster(10), PLACEMENT, only_large=False),
+    Target("nodes that move, one *", "under 5 ms", _below(0.005), PLACEMENT),
+    Target("first page, sqlite", "under 20 ms", _below(0.020), PLACEMENT),
+    Target("first page, postgresql", "under 20 ms", _below(0.020), PLACEMENT),
+    Target("first page, mariadb", "under 20 ms", _below(0.020), PLACEMENT),
+    Target("memory of a ring", "under 1 MB", _below(1e6), PLACEMENT),
     Target("import servicegroup", "under 150 ms", _below(0.150), EVERYWHERE, only_large=False),
 )
 

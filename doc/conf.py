@@ -47,7 +47,7 @@ nitpicky = True
 #: There is no network where this is built, hence no inventory of other projects.
 nitpick_ignore_regex = [
     (r"py:.*", r"(abc|collections|contextlib|datetime|enum|pathlib|threading|types|typing)\..*"),
-    (r"py:.*", r"(cfg|oslo_config|oslo_db|sqlalchemy|hypothesis|pytest)\..*"),
+    (r"py:.*", r"(cfg|numpy|oslo_config|oslo_db|sqlalchemy|hypothesis|pytest)\..*"),
 ]
 
 

@@ -13,9 +13,7 @@ from servicegroup.exceptions import ConfigurationError, EmptyRing, InvalidPlacem
 from servicegroup.hashring import HashRing, Move, Span, position
 
 if TYPE_CHECKING:
-    from numpy import ndarray
-
-    Numbers = ndarray[Any, Any]
+    import numpy
 
 #: Bytes of one position.
 SIZE = 16
@@ -44,7 +42,7 @@ class Positions:
             order = np.lexsort((low, high))
             ordered = high[order]
         #: Index of each key, in the order of the positions.
-        self.order: Numbers = order
+        self.order: numpy.ndarray[Any, Any] = order
         self._high, self._low = ordered, low[order]
 
     @classmethod
@@ -55,17 +53,17 @@ class Positions:
     def __len__(self) -> int:
         return len(self.order)
 
-    def owners(self, ring: HashRing) -> Numbers:
+    def owners(self, ring: HashRing) -> numpy.ndarray[Any, Any]:
         """Return the index into ``ring.hosts`` of each key's host, in the order of the keys.
 
         :raises EmptyRing: there is no host, and a key
         """
         np = _numpy()
-        owners: Numbers = np.empty(len(self), "i4")
+        owners: numpy.ndarray[Any, Any] = np.empty(len(self), "i4")
         owners[self.order] = self.owners_in_order(ring)
         return owners
 
-    def owners_in_order(self, ring: HashRing) -> Numbers:
+    def owners_in_order(self, ring: HashRing) -> numpy.ndarray[Any, Any]:
         """Return what :meth:`owners` does, but in the order of the positions: ten times faster.
 
         :raises EmptyRing: there is no host, and a key
@@ -77,7 +75,7 @@ class Positions:
                 raise EmptyRing("nobody is on the ring, so nobody serves these keys: add a host")
             owner = np.zeros(1, "i4")
         counts = np.diff(self._below(high, low), prepend=0, append=len(self))
-        owners: Numbers = np.repeat(np.append(owner, owner[0]), counts)
+        owners: numpy.ndarray[Any, Any] = np.repeat(np.append(owner, owner[0]), counts)
         return owners
 
     def counts(self, ring: HashRing) -> dict[str, int]:
@@ -116,10 +114,16 @@ class Positions:
         last = self._below(ends[:, 1, 0], ends[:, 1, 1], including=True)
         return first.tolist(), last.tolist()
 
-    def _below(self, high: Numbers, low: Numbers, *, including: bool = False) -> Numbers:
+    def _below(
+        self,
+        high: numpy.ndarray[Any, Any],
+        low: numpy.ndarray[Any, Any],
+        *,
+        including: bool = False,
+    ) -> numpy.ndarray[Any, Any]:
         """Return how many keys lie below each position; with *including* also at it."""
         np = _numpy()
-        below: Numbers = np.searchsorted(self._high, high, "left")
+        below: numpy.ndarray[Any, Any] = np.searchsorted(self._high, high, "left")
         above = np.searchsorted(self._high, high, "right")
         side = "right" if including else "left"
         for index in np.flatnonzero(below != above):  # the lower halves decide

@@ -54,3 +54,14 @@ def test_the_benchmark_prints_a_table(tmp_path, place, server, operations):
     for operation in ("import servicegroup", *EVERYWHERE, *operations):
         assert any(row.startswith(f"| {operation} ") for row in rows), operation
     assert page.read_text().strip() == done.stdout.strip()
+
+
+def test_placement_is_held_against_tooz(tmp_path):
+    page = tmp_path / "benchmarks.md"
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--place", "placement"]
+    command += ["--output", str(page)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| ")]
+    for operation in ("map all nodes", "one look-up", "memory of a ring", "first page, sqlite"):
+        assert any(row.startswith(f"| {operation} ") for row in rows), operation
