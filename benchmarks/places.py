@@ -26,6 +26,7 @@ _MODULES = {
     "mariadb": "databases",
     "zookeeper": "zookeeper",
     "memcache": "memcache",
+    "k8s": "k8s",
 }
 PLACES = tuple(_MODULES)
 

@@ -72,6 +72,7 @@ DATABASES = (*SQLITE, *SERVERS)
 ZOOKEEPER = ("zookeeper",)
 MEMCACHE = ("memcache",)
 PLACEMENT = ("placement",)
+KUBERNETES = ("k8s",)
 STORES = (*ZOOKEEPER, *MEMCACHE)
 
 TARGETS = (
@@ -82,6 +83,7 @@ TARGETS = (
     Target("full objects, tooz one by one", "25x faster than tooz", _faster(25), ZOOKEEPER),
     Target("full objects, tooz one by one", "1,000x faster than tooz", _faster(1000), MEMCACHE),
     Target("full objects, seen before", "half the first look", _of("full objects", 0.5), MEMCACHE),
+    Target("full objects*", "at most 1.5x", _ratio(1.5), KUBERNETES),
     Target("beat*", "at most 1.5x", _ratio(1.5), (*SERVERS, *STORES), only_large=False),
     Target("beat*", "under 0.1 ms", _below(1e-4), SQLITE, only_large=False),
     Target("is_up by query", "at most 1.5x", _ratio(1.5), STORES),

@@ -145,9 +145,7 @@ class Follower:
             if self._failing:
                 self._failing = False
                 LOG.info("[%s] the watch of %s goes on", GROUP, self._followed.path)
-            if not self._settled.is_set():
-                self._settled.set()
-                self._followed.tell(anything=True)
+            self._settled.set()
             for some in lines:
                 self._take(some)
 

@@ -38,6 +38,9 @@ _UNSAFE = re.compile(r"[^a-z0-9]+")
 #: Characters of a name that only people read.
 _STEM = 60
 
+#: Names of which it is remembered whose they are.
+REMEMBERED = 100_000
+
 Key = tuple[str, str]
 
 
@@ -208,60 +211,77 @@ class Reader:
         One that *known* has with the same life and revision is given back as it is.
         """
         rows = _rows([one.metadata.notes.state for one in found])
+        ours = [self._is_ours(one, row) for one, row in zip(found, rows, strict=True)]
+        held = [
+            known.get((one.metadata.notes.group, one.metadata.notes.member)) if known else None
+            for one in found
+        ]
+        held = [
+            one if one is not None and row is not None and _is_same(one, row) else None
+            for one, row in zip(held, rows, strict=True)
+        ]
+        wanted = [
+            at
+            for at, one in enumerate(found)
+            if attributes
+            and ours[at]
+            and held[at] is None
+            and one.metadata.notes.attributes != "{}"
+        ]
+        decoded = _attributes([found[at].metadata.notes.attributes for at in wanted])
+        values: dict[int, dict[str, Any] | None] = dict(zip(wanted, decoded, strict=True))
         result: list[Stored | None] = []
-        fresh: list[int] = []
-        names = self._names
-        for one, row in zip(found, rows, strict=True):
-            notes = one.metadata.notes
-            key = (notes.group, notes.member)
-            if row is None or row.version != VERSION:
+        for at, (one, row) in enumerate(zip(found, rows, strict=True)):
+            member = held[at]
+            given = values.get(at, {}) if values else {}
+            if not ours[at] or row is None or given is None:
                 result.append(None)
                 continue
-            if names.get(one.metadata.name) != key:
-                if member_name(*key) != one.metadata.name:
-                    result.append(None)
-                    continue
-                if len(names) > 100_000:
-                    names.clear()
-                names[one.metadata.name] = key
-            held = known.get(key)
-            if (
-                held is not None
-                and held.revision == row.revision
-                and held.incarnation == row.incarnation
-                and held.instance_id == row.instance_id
-            ):
-                result.append(_made(Stored, (held, row.since, row.left)))
-                continue
-            member = _made(
-                Member,
-                (
-                    *key,
-                    row.name,
-                    row.hostname,
-                    row.process_id,
-                    row.started_at,
-                    {},
-                    row.service_version,
-                    row.instance_id,
-                    row.incarnation,
-                    row.revision,
-                    row.withdrawn,
-                    None if row.flaps is None else _flaps(row.flaps),
-                ),
-            )
-            if attributes and notes.attributes != "{}":
-                fresh.append(len(result))
+            if member is None:
+                notes = one.metadata.notes
+                member = _made(
+                    Member,
+                    (
+                        notes.group,
+                        notes.member,
+                        row.name,
+                        row.hostname,
+                        row.process_id,
+                        row.started_at,
+                        given,
+                        row.service_version,
+                        row.instance_id,
+                        row.incarnation,
+                        row.revision,
+                        row.withdrawn,
+                        None if row.flaps is None else _flaps(row.flaps),
+                    ),
+                )
             result.append(_made(Stored, (member, row.since, row.left)))
-        texts = [found[at].metadata.notes.attributes for at in fresh]
-        for at, values in zip(fresh, _attributes(texts), strict=True):
-            stored = result[at]
-            assert stored is not None
-            if values is None:
-                result[at] = None
-            else:
-                result[at] = stored._replace(member=stored.member._replace(attributes=values))
         return result
+
+    def _is_ours(self, found: Lease, row: Row | None) -> bool:
+        """Whether a Lease has the name that its ids have."""
+        if row is None or row.version != VERSION:
+            return False
+        name, notes = found.metadata.name, found.metadata.notes
+        key = (notes.group, notes.member)
+        if self._names.get(name) == key:
+            return True
+        if member_name(*key) != name:
+            return False
+        if len(self._names) > REMEMBERED:
+            self._names.clear()
+        self._names[name] = key
+        return True
+
+
+def _is_same(member: Member, row: Row) -> bool:
+    return (
+        member.revision == row.revision
+        and member.incarnation == row.incarnation
+        and member.instance_id == row.instance_id
+    )
 
 
 #: What the classes themselves would do, in half the time: there are tens of thousands.

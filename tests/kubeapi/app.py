@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import bisect
 import contextlib
 import email.utils
+import itertools
 import json
 import time
 from typing import Any
@@ -160,6 +162,7 @@ class Api:
         query = asked.query
         limit = _number(query, "limit") or 0
         version, start, token = self.store.version, "", query.get("continue")
+        selecting = bool(query.get("labelSelector") or query.get("fieldSelector"))
         given = _version(query)
         if token:
             version, start = _continued(token)
@@ -177,22 +180,22 @@ class Api:
             fresh = _token(self.store.version, start)
             raise gone(error.body["message"], {"continue": fresh}) from error
         selected = self._selector(asked)
-        fits = [
-            item
-            for item in items
-            if asked.namespace in ("", item.key[0])
-            and "/".join(item.key) > start
-            and selected(item.obj)
-        ]
+        begin = 0 if not start else bisect.bisect_right(items, start, key=_place)
+        fits: list[Item] = []
+        for item in itertools.islice(items, begin, None):
+            if asked.namespace in ("", item.key[0]) and selected(item.obj):
+                fits.append(item)
+                if limit and selecting and len(fits) > limit:
+                    break  # that there are more is all that is told
         page = fits[:limit] if limit else fits
         metadata: dict[str, Any] = {"resourceVersion": str(version)}
         if len(fits) > len(page):
-            metadata["continue"] = _token(version, "/".join(page[-1].key))
-            if not (query.get("labelSelector") or query.get("fieldSelector")):
+            metadata["continue"] = _token(version, _place(page[-1]))
+            if not selecting:
                 metadata["remainingItemCount"] = len(fits) - len(page)
         head = {"kind": f"{asked.kind.name}List", "apiVersion": asked.kind.api_version}
-        begin = json.dumps({**head, "metadata": metadata})[:-1].encode()
-        data = b'%b,"items":[%b]}\n' % (begin, b",".join(item.data for item in page))
+        opened = json.dumps({**head, "metadata": metadata})[:-1].encode()
+        data = b'%b,"items":[%b]}\n' % (opened, b",".join(item.data for item in page))
         return web.Response(body=data, content_type="application/json")
 
     async def _watch(self, request: web.Request, asked: Asked) -> web.StreamResponse:
@@ -235,6 +238,11 @@ async def _body(request: web.Request) -> Any:
         message = "the body of the request was in an unknown format: only JSON is served"
         raise StatusError(415, "UnsupportedMediaType", message)
     return json.loads(data) if data else None
+
+
+def _place(item: Item) -> str:
+    """Return by what pages are in order."""
+    return "\0".join(item.key)
 
 
 def _options(asked: Asked, body: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Kubernetes: Leases on the API server of the tests, and bare HTTP with json."""
