@@ -99,14 +99,28 @@ class Observer:
             status = next(self.each(look, left=True), None)
             if status is not None and (status.is_up or status.liveness.cause is Cause.FORCED):
                 return status
-        look = self.look(group_id, family(member_id), attributes=attributes)
+        look = self._family(group_id, member_id, attributes=attributes)
         return next(self.judged(look, left=True), None)
 
     def workers(self, group_id: str, member_id: str) -> list[str]:
         """Ids of all workers of a member but the one with number 0, alive or not."""
         if is_worker(member_id):
             return []
-        return sorted(self.look(group_id, family(member_id), attributes=False).workers)
+        return sorted(self._family(group_id, member_id, attributes=False).workers)
+
+    def _family(self, group_id: str, member_id: str, *, attributes: bool) -> Look:
+        """Look at a member and its workers, as far as there is a trace of any.
+
+        A store that lost its data says of every id that something may have been there. That counts
+        for the member that was asked for, and not for all the workers that it might have.
+        """
+        look = self.look(group_id, family(member_id), attributes=attributes)
+        seen = [
+            one
+            for one in look.seen.members
+            if one.member.instance_id or not is_worker(one.member.member_id)
+        ]
+        return look._replace(seen=look.seen._replace(members=seen))
 
     def judged(self, look: Look, *, left: bool = False) -> Iterator[MemberStatus]:
         """Give each member its verdict, and several workers that are one member one together.

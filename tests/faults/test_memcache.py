@@ -320,8 +320,11 @@ def test_what_the_store_lost_cannot_be_removed(memcached_server, group, eventual
         held = owner.join("g", "m")
         hole.swallows.set()  # it cannot tell again that it is there
         server.flush()
-        with pytest.raises(LivenessUnknown, match="try again when it is listed"):
+        with pytest.raises(LivenessUnknown, match="cannot be removed now"):
             operator.leave("g", "m")
+        with pytest.raises(LivenessUnknown) as told:
+            operator.is_up("g", "m")
+        assert "workers" not in str(told.value)
         hole.swallows.clear()
         hole.cut()
         eventually(lambda: operator.is_up("g", "m", unknown=False), SOON)

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from servicegroup import Member
 from servicegroup.driver import Capability
-from servicegroup.workers import MOST
 from servicegroup.inventory import Query
+from servicegroup.workers import MOST
 
 #: With these, no beat and no poll comes of its own accord while something else is counted.
 STILL = {"report_interval": 600.0, "service_down_time": 3600.0, "poll_interval": 600.0}
