@@ -30,7 +30,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo servers test check lint types docs bench load soak format clean
+.PHONY: help demo servers test check compat lint types docs bench load soak format clean
 
 help:  ## show this list
 	@echo "make TARGET, with PYTHON=$(PYTHON) (3.11 or later) and VENV=$(VENV)"
@@ -49,6 +49,18 @@ test: servers $(TEST) $(CLIENTS)  ## run every test, after installing missing se
 check: $(TEST) $(CLIENTS)  ## run the tests for which the servers are there; no root, says what it left out
 	@echo "make: running the tests for which the servers are there"
 	@$(RUN_TESTS)
+
+compat: $(VENV)-nova/.made $(VENV)-ironic/.made $(VENV)-vitrage/.made  ## run Nova's, Ironic's and Vitrage's own tests on our adapters
+	@failed=0; for project in nova ironic vitrage; do \
+		echo "make: $$project's own tests, with our adapter in their place"; \
+		$(VENV)-$$project/bin/python tools/compat/run.py $$project || failed=1; \
+	done; exit $$failed
+
+$(VENV)-%/.made: tools/compat/requirements-%.txt $(PACKAGING) | $(VENV)/bin/python
+	@echo "make: installing $* and what its tests need into $(VENV)-$*"
+	@$(BIN)/python -m venv $(VENV)-$*
+	@$(VENV)-$*/bin/python -m pip --quiet --disable-pip-version-check install -r $< -e .
+	@touch $@
 
 lint: $(DEV)  ## check style and formatting
 	@$(BIN)/ruff check .

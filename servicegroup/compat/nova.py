@@ -9,14 +9,14 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from oslo_config import cfg
-from oslo_utils import timeutils
 
 from servicegroup import config
 from servicegroup.compat.shared import Glances, chosen, shared
+from servicegroup.compat.times import in_utc, utcnow
 from servicegroup.exceptions import DriverUnavailable, InvalidMember
 from servicegroup.liveness import within
 from servicegroup.membership import Membership
@@ -27,6 +27,10 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds between joining and the first report, whatever the interval (Nova's bug 1226370).
 INITIAL_REPORTING_DELAY = 5
+GONE = (
+    "The services table record for the %s service on host %s is gone. You either need to stop this "
+    "service if it should be deleted or restart it to recreate the record in the database."
+)
 
 
 class API:
@@ -37,8 +41,7 @@ class API:
         interval, down = conf.report_interval, conf.service_down_time
         if down <= interval:
             longer = int(interval * 2.5)
-            words = "service_down_time %s must exceed report_interval %s: it is %s from now on"
-            LOG.warning(words, down, interval, longer)
+            LOG.warning("service_down_time %s must exceed %s: it is now %s", down, interval, longer)
             conf.set_override("service_down_time", longer)
         self._driver = Driver(conf, *args, **kwargs)
 
@@ -99,9 +102,9 @@ class Driver:
         :raises InvalidMember: the row holds no time, and nobody else can say
         """
         who = f"{service_ref.get('binary')} on {service_ref.get('host')}"
-        heard = _time(service_ref.get("last_seen_up") or service_ref.get("created_at"))
+        heard = in_utc(service_ref.get("last_seen_up") or service_ref.get("created_at"))
         if heard is not None:
-            elapsed = (timeutils.utcnow(with_timezone=True) - heard).total_seconds()
+            elapsed = (utcnow() - heard).total_seconds()
             if not within(abs(elapsed), self.service_down_time):
                 LOG.debug("%s is down: last heartbeat %s, %s s ago", who, heard, elapsed)
                 return False
@@ -117,8 +120,8 @@ class Driver:
         verdict = self._verdict(service_ref)
         if verdict.age is None and not verdict.is_up:
             return updated
-        beat = timeutils.utcnow(with_timezone=True) - timedelta(seconds=verdict.age or 0.0)
-        before = _time(updated)
+        beat = utcnow() - timedelta(seconds=verdict.age or 0.0)
+        before = in_utc(updated)
         return beat if before is None or before <= beat else updated
 
     def _verdict(self, service_ref: Mapping[str, Any]) -> Liveness:
@@ -138,10 +141,7 @@ class Driver:
             service.model_disconnected = True
             kinds = {kind.__name__ for kind in type(error).__mro__}
             if "ServiceNotFound" in kinds:
-                words = "The services table record for the %s service on host %s is gone. You "
-                words += "either need to stop this service if it should be deleted or restart it "
-                words += "to recreate the record in the database."
-                LOG.error(words, row.binary, row.host)
+                LOG.error(GONE, row.binary, row.host)
             elif "MessagingTimeout" not in kinds:
                 LOG.exception("Unexpected error while reporting service status")
             elif not was_away:
@@ -150,9 +150,3 @@ class Driver:
             service.model_disconnected = False
             if was_away:
                 LOG.info("Recovered from being unable to report status.")
-
-
-def _time(value: datetime | str | None) -> datetime | None:
-    """Return what Nova passes as a time, in UTC; a naive one is in UTC already."""
-    time = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
