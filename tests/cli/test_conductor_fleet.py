@@ -6,7 +6,9 @@ import signal
 import uuid
 
 import pytest
+from oslo_config import cfg
 
+from servicegroup import ServiceGroup
 from servicegroup.hashring import HashRing
 from servicegroup.inventory import Node
 
@@ -96,3 +98,34 @@ def test_the_nodes_of_a_conductor_while_others_die_and_return(
 
     until(taken_back, 60)
     assert listed("c2") == three["c2"]
+
+
+def test_a_planned_restart_moves_no_node(cli, inside, monkeypatch, env):
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    conf = cfg.ConfigOpts()
+    conf([f"--config-file={cli.config}"], project="servicegroup")
+
+    def shown():
+        done = inside("conductor", "show", "c2", "--nodes", "-f", "json", env=env)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    with ServiceGroup(conf) as first:
+        first.inventory.add_nodes([Node(one, driver="ipmi") for one in NODES])
+        first.conductors.join(hostname="c1", drivers=["ipmi"])
+        with ServiceGroup(conf) as second:
+            membership = second.conductors.join(hostname="c2", drivers=["ipmi"])
+            before = shown()
+            assert (before["alive"], before["nodes"]) == (True, expected(("c1", "c2"))["c2"])
+            assert second.conductors.step_down(membership, hold=600)
+            assert second.conductors.get("c2").hold > 500
+        after = shown()
+        assert after["nodes"] == before["nodes"]
+        assert (after["alive"], after["serving"]) == (False, True)
+        assert after["reason"].startswith("planned restart: its nodes wait for it")
+        with ServiceGroup(conf) as again:
+            again.conductors.join(hostname="c2", drivers=["ipmi"])
+            after = shown()
+            assert (after["alive"], after["nodes"]) == (True, before["nodes"])
+        assert first.conductors.counts() == {None: 0, "c1": len(NODES)}
