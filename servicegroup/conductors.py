@@ -190,7 +190,7 @@ class Conductors:
         :raises NoSuchConductor: there is none of that name; one that is down serves no nodes
         """
         rings, places = self._places(hostname)
-        return self._page(rings, query._replace(places=places))
+        return self._page(rings, query._replace(places=places), hostname)
 
     def count_of(self, hostname: str, where: Mapping[str, Any] | None = None) -> int:
         """Return exactly how many nodes a conductor serves; *where* as in :class:`Query`.
@@ -379,14 +379,17 @@ class Conductors:
             self._known(hostname)
         return rings, rings.places(hostname)
 
-    def _page(self, rings: Rings, query: Query) -> Page:
+    def _page(self, rings: Rings, query: Query, owner: str | None = None) -> Page:
         query.checked()
         limit = query.limit
         if query.places is not None and not query.places:
             return Page([], None)
         more = query if limit is None else query._replace(limit=limit + 1)
         nodes = self._inventory.nodes(more)
-        placed = [self._placed(rings, node) for node in nodes[:limit]]
+        if owner is None:
+            placed = [self._placed(rings, node) for node in nodes[:limit]]
+        else:  # they are where its places are
+            placed = [PlacedNode(node, owner) for node in nodes[:limit]]
         further = limit is not None and len(nodes) > limit
         return Page(placed, placed[-1].node.uuid if further else None)
 

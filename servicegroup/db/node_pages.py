@@ -44,7 +44,7 @@ class Selection:
         """Return the SELECT of the number of nodes, whatever their order."""
         return self._text(f"SELECT count(*) FROM ({self._found()}) AS found")  # noqa: S608
 
-    def page(self, columns: Sequence[sa.Column[Any]]) -> sa.Select[Any]:
+    def page(self, columns: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
         """Return the SELECT of these columns of the nodes, in their order."""
         way = " DESC" if self._query.descending else ""
         limit = "" if self._query.limit is None else f" LIMIT {int(self._query.limit)}"
