@@ -136,13 +136,13 @@ class Cloud:
             rows = [row for row in rows if row["status"] != "DELETED"]
         if "limit" not in query:
             return {name: rows}
-        if marker := query.get("marker"):
+        if not self.circle and (marker := query.get("marker")):
             rows = rows[[row["id"] for row in rows].index(marker) + 1 :]
         count = min(int(query["limit"]), self.most)
         page, more = rows[:count], rows[count:]
         answer = {name: page}
         if (more or self.circle) and name != "stacks":
-            marker = rows[0]["id"] if self.circle else page[-1]["id"]
+            marker = "again" if self.circle else page[-1]["id"]
             following = urlencode(query | {"marker": marker})
             # As behind a proxy that nobody told the service of.
             href = f"https://internal.example.org{path}?{following}"

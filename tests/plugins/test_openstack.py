@@ -1,5 +1,8 @@
 """The openstack plugin: signs in, follows pages, and says what notifications say."""
 
+import contextlib
+
+import msgspec
 import pytest
 from plugins import payloads as say
 from plugins.cloud import PASSWORD, Cloud
@@ -86,9 +89,7 @@ def test_a_reconcile_is_no_change_of_what_was_notified(plugin, event_type, paylo
     (notified,) = notifications.items(event_type, payload)
     listed = read(plugin(notified.type).get_all())[notified.type, notified.key]
     if timeless:
-        listed = type(listed)(
-            **{n: getattr(listed, n) for n in listed.__struct_fields__} | {"timestamp": None}
-        )
+        listed = msgspec.structs.replace(listed, timestamp=None)
     assert listed == notified
 
 
@@ -181,6 +182,65 @@ def test_who_may_not_sign_in(plugin):
 def test_a_service_that_the_cloud_does_not_have(plugin):
     with pytest.raises(Incomplete, match="ironic cannot be asked for /nodes"):
         list(plugin("ironic.node").get_all())
+
+
+class TestIronic:
+    """Against a real one, of which a page holds three nodes at most."""
+
+    @pytest.fixture
+    def nodes(self, ironic):
+        made = [
+            ironic.request(
+                "POST", "/v1/nodes", {"driver": "fake-hardware", "name": f"node-{number}"}
+            )
+            for number in range(7)
+        ]
+        yield made
+        for node in made:
+            with contextlib.suppress(ValueError):  # the test did
+                ironic.request("DELETE", f"/v1/nodes/{node['uuid']}")
+
+    @pytest.fixture
+    def without_keystone(self, ironic, tmp_path):
+        file = tmp_path / "clouds.yaml"
+        file.write_text(
+            f"clouds:\n  metal:\n    auth_type: none\n    auth: {{endpoint: '{ironic.url}'}}\n"
+            f"    baremetal_endpoint_override: {ironic.url}\n"
+        )
+        return {"cloud": "metal", "clouds_file": str(file), "types": ["ironic.node"]}
+
+    def test_nodes(self, ironic, nodes, made, without_keystone, until):
+        collector = made(OpenStackPlugin, "openstack", **without_keystone)
+        got = read(collector.get_all())
+        assert {key for _, key in got} == {node["uuid"] for node in nodes}
+        first = nodes[0]["uuid"]
+        assert got["ironic.node", first].state == "enroll"
+        assert got["ironic.node", first].data["driver"] == "fake-hardware"
+
+        ironic.request("PUT", f"/v1/nodes/{first}/maintenance", {"reason": "a broken fan"})
+        ironic.request("PUT", f"/v1/nodes/{first}/states/provision", {"target": "manage"})
+        ironic.request("DELETE", f"/v1/nodes/{nodes[1]['uuid']}")
+        until(lambda: read(collector.get_all())["ironic.node", first].state == "manageable")
+        now = read(collector.get_changes(0.0))
+        assert len(now) == 6
+        data = now["ironic.node", first].data
+        assert (data["maintenance"], data["maintenance_reason"]) == (True, "a broken fan")
+        assert data["power_state"] == ironic.request("GET", f"/v1/nodes/{first}")["power_state"]
+
+    def test_a_node_says_what_its_notification_says(self, nodes, made, without_keystone, ironic):
+        described = ironic.request("GET", f"/v1/nodes/{nodes[0]['uuid']}")
+        payload = {"ironic_object.data": described, "ironic_object.name": "NodeCRUDPayload"}
+        (notified,) = notifications.items("baremetal.node.update.end", payload)
+        collector = made(OpenStackPlugin, "openstack", **without_keystone)
+        assert read(collector.get_all())[notified.type, notified.key] == notified
+
+    def test_by_the_catalogue(self, ironic, nodes, made):
+        cloud = Cloud(baremetal=ironic.url)
+        try:
+            collector = made(OpenStackPlugin, "openstack", types=["ironic.node"], **cloud.options)
+            assert len(read(collector.get_all())) == 7
+        finally:
+            cloud.close()
 
 
 def test_options_that_cannot_work(made, cloud):

@@ -9,6 +9,7 @@ import pytest
 from servers.database import DatabaseServer
 from servers.etcd import Etcd
 from servers.home import Home
+from servers.ironic import Ironic
 from servers.kubernetes import Kubernetes
 from servers.mariadb import MariaDB
 from servers.memcached import Memcached
@@ -122,6 +123,12 @@ def redis(server_home: Home) -> Iterator[Redis]:
 def etcd(server_home: Home) -> Iterator[Etcd]:
     """Run one etcd for the whole session; tests take groups of their own."""
     yield from _shared(lambda: Etcd(server_home))
+
+
+@pytest.fixture(scope="session")
+def ironic(server_home: Home) -> Iterator[Ironic]:
+    """Run one ironic for the whole session; a test ends the nodes that it made."""
+    yield from _shared(lambda: Ironic(server_home))
 
 
 @pytest.fixture

@@ -97,12 +97,16 @@ class Cloud:
                     microversion=question.version,
                     timeout=self._option["timeout"],
                 )
-            openstack.exceptions.raise_from_response(answer)
         except (
             openstack.exceptions.SDKException,
             keystoneauth1.exceptions.ClientException,
         ) as error:
             raise Incomplete(f"{service} cannot be asked for {question.path}: {error}") from error
+        if answer.status_code != 200:
+            raise Incomplete(
+                f"{service} cannot be asked for {question.path}: it answers {answer.status_code} "
+                f"{answer.reason}: {answer.text[:300]}"
+            )
         body: bytes = answer.content
         return body
 

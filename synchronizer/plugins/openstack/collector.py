@@ -14,8 +14,6 @@ from ...plugin import Context, DeltaPlugin, Rows
 from . import rows, shapes
 from .cloud import Cloud, Question
 
-_NODE_FIELDS = ",".join(rows.Node.__struct_fields__)
-
 
 class Source(NamedTuple):
     """How one type is read.
@@ -89,7 +87,7 @@ SOURCES = {
         rows.stack,
     ),
     shapes.NODE: Source(
-        Question("baremetal", "/nodes", "nodes", rows.IRONIC_VERSION, {"fields": _NODE_FIELDS}),
+        Question("baremetal", "/nodes", "nodes", rows.IRONIC_VERSION, {"detail": "true"}),
         rows.Node,
         rows.node,
         key="uuid",
