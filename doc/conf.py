@@ -19,6 +19,7 @@ exclude_patterns = [
     "build",
     "benchmarks.md",
     "reliability-figures.md",
+    "synchronizer-figures.md",
 ]  # the latter are included by pages
 GIT = HERE.parent / ".git"
 has_history = GIT.is_dir() and not (GIT / "shallow").exists()
@@ -48,6 +49,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(abc|collections|contextlib|datetime|enum|pathlib|threading|types|typing)\..*"),
     (r"py:.*", r"(cfg|numpy|oslo_config|oslo_db|sqlalchemy|hypothesis|pytest)\..*"),
+    (r"py:class", r"servicegroup\.synchronizer\..*\.(R|_Acknowledged)"),
 ]
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Unchanged,
         timestamp,
     )
+    from .picture import Picture
     from .plugin import (
         BasePlugin,
         CollectorPlugin,
@@ -59,6 +60,7 @@ _PLACES = {
         *("Deleted", "Entity", "Event", "Item", "LastKnown", "Op", "Snapshot", "Token"),
         *("Unchanged", "timestamp"),
     ),
+    "picture": ("Picture",),
     "plugin": (
         *("BasePlugin", "CollectorPlugin", "Context", "DeltaPlugin", "Feed", "Incomplete"),
         *("MessageBusPlugin", "Notification", "Rows", "StreamPlugin"),
@@ -85,6 +87,7 @@ __all__ = [
     "NotCollected",
     "Notification",
     "Op",
+    "Picture",
     "PluginError",
     "PluginNotFound",
     "Registration",

@@ -97,6 +97,12 @@ class Synchronizer:
         finally:
             reader.close()
 
+    def processes(self) -> dict[str, int]:
+        """Return the process of each collector that has one now, by the plugin's name."""
+        with self._lock:
+            collectors = [one for one in self._sources if isinstance(one, Collector)]
+        return {one.name: pid for one in collectors if (pid := one.pid) is not None}
+
     # -- consumers ----------------------------------------------------------------------------
 
     def register(

@@ -29,8 +29,7 @@ REMEMBERED = 600.0
 
 _ROW = """
 INSERT INTO entities VALUES (
-    :type, :key, :source, :seq, :seq, :died, :streamed, :mark, :digest,
-    :parent, :project, :stamp, :observed, :data)
+    ?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
 ON CONFLICT (type, key) DO UPDATE SET
     source = excluded.source,
     seq = CASE WHEN {same} THEN seq ELSE excluded.seq END,
@@ -49,11 +48,12 @@ _SAME = (
     "AND (entities.data IS NULL OR entities.digest = excluded.digest))"
 )
 #: While the source was read, a stream told something newer of this key.
-_POLLED = _ROW.format(same=_SAME, accepted="entities.streamed <= :window")
-#: Something newer, by the source's own clock, was told before.
+_POLLED = _ROW.format(same=_SAME, accepted="entities.streamed <= ?14")
+#: Something newer, by the source's own clock, was told before. (A parameter may not be left out.)
 _STREAMED = _ROW.format(
     same=_SAME,
-    accepted="excluded.stamp IS NULL OR entities.stamp IS NULL OR excluded.stamp >= entities.stamp",
+    accepted="excluded.stamp IS NULL OR entities.stamp IS NULL "
+    "OR excluded.stamp >= entities.stamp AND ?14 IS NOT NULL",
 )
 _GONE = """
 UPDATE entities SET seq = :seq, died = :seq, mark = 0, observed = :observed, data = NULL
@@ -287,27 +287,26 @@ class Ledger:
             with self.write() as write:
                 first = write.seq
                 execute = self._writer.execute
-                for row in chunk:
-                    stamp = write.stamp()
-                    seq = stamp["seq"]
-                    taken += execute(
-                        statement,
-                        {
-                            "type": row.type,
-                            "key": row.key,
-                            "source": source,
-                            "died": 0 if row.data else seq,
-                            "streamed": seq if streamed else 0,
-                            "mark": 0 if streamed else row.mark,
-                            "digest": row.digest,
-                            "parent": row.parent_key,
-                            "project": row.project,
-                            "stamp": row.timestamp,
-                            "data": row.data or None,
-                            "window": window,
-                            **stamp,
-                        },
-                    ).rowcount
+                values = [
+                    (
+                        row.type,
+                        row.key,
+                        source,
+                        (seq := write.next()),
+                        0 if row.data else seq,
+                        seq if streamed else 0,
+                        0 if streamed else row.mark,
+                        row.digest,
+                        row.parent_key,
+                        row.project,
+                        row.timestamp,
+                        write.now,
+                        row.data or None,
+                        window,
+                    )
+                    for row in chunk
+                ]
+                taken += self._writer.executemany(statement, values).rowcount
                 (new,) = execute("SELECT count(*) FROM entities WHERE seq > ?", (first,)).fetchone()
                 changed += new
         return taken, changed
@@ -331,7 +330,7 @@ class Write:
 
     def __init__(self, seq: int) -> None:
         self.seq = seq
-        self._now = time.time()
+        self.now = time.time()
 
     def next(self) -> int:
         """Return the number of one more change."""
@@ -340,7 +339,7 @@ class Write:
 
     def stamp(self) -> dict[str, float]:
         """Return the number of one more change, and when we heard of it."""
-        return {"seq": self.next(), "observed": self._now}
+        return {"seq": self.next(), "observed": self.now}
 
 
 def _chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:

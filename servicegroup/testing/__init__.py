@@ -20,12 +20,16 @@ That runs more than a hundred named tests, one for each promise of the contract,
 thorough. The ``memory`` driver (:mod:`servicegroup.testing.memory`) is the contract in its plainest
 form; its store's faults can be switched, and its time passes by a :class:`FakeClock`.
 
+``PluginConformance`` and ``PluginSource`` are the same for plugins of the synchronizer
+(:mod:`servicegroup.synchronizer.conformance`).
+
 The suite needs ``servicegroup[test]``; the memory driver and the clock need nothing.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,6 +70,8 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> Any:
+    for entry in importlib.metadata.entry_points(group="servicegroup.testing", name=name):
+        return entry.load()  # of the synchronizer, which is no part of the core
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)

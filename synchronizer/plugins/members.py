@@ -24,6 +24,8 @@ TYPE = "servicegroup.member"
 GROUPS_EVERY = 5.0
 #: Seconds between two looks whether we are to stop.
 STEP = 0.2
+#: Seconds that whoever asks waits for it to begin.
+LOADING = 5.0
 
 
 class MembersPlugin(StreamPlugin):
@@ -46,9 +48,11 @@ class MembersPlugin(StreamPlugin):
         self._events: queue.SimpleQueue[tuple[str, Event]] = queue.SimpleQueue()
         self._stale: set[str] = set()
         self._service_group: ServiceGroup | None = None
+        self._watching = threading.Event()
 
     def get_all(self) -> list[Entity]:
         """Ask the store."""
+        self._watching.wait(LOADING)
         service_group = self._service_group
         if service_group is None:
             raise RuntimeError("it is not watching yet")
@@ -60,6 +64,7 @@ class MembersPlugin(StreamPlugin):
         assert self.context.conf is not None
         with ServiceGroup(self.context.conf) as service_group:
             self._service_group = service_group
+            self._watching.set()
             self._watches, self._stale = {}, set()
             look_at = boottime()
             try:
@@ -69,6 +74,7 @@ class MembersPlugin(StreamPlugin):
                         self._look_for_groups(feed, service_group)
                     self._tell(feed)
             finally:
+                self._watching.clear()
                 self._service_group = None
                 for watch in self._watches.values():
                     watch.close()

@@ -1,12 +1,12 @@
 """A synchronizer on a scripted source, and a consumer that believes only its callbacks."""
 
 import json
-import threading
 
 from oslo_config import cfg
 from sources.scripted import TYPE
 
-from servicegroup.synchronizer import Op, Synchronizer
+from servicegroup import synchronizer
+from servicegroup.synchronizer import Synchronizer
 from servicegroup.synchronizer.finding import installed
 
 #: Seconds: a poll of a scripted source takes milliseconds.
@@ -15,63 +15,11 @@ PATIENCE = 10.0
 NEVER = 3600
 
 
-class Picture:
-    """A consumer that believes only its callbacks, and checks that it misses nothing."""
-
-    def __init__(self):
-        self.entities = {}
-        self.events = []
-        self.statuses = []
-        self.gaps = []
-        self.snapshots = 0
-        self.token = None
-        self.trouble = None
-        self._new = None
-        self._changed = threading.Condition()
-
-    def __call__(self, event):
-        with self._changed:
-            if self.trouble is not None:
-                raise self.trouble
-            if not event.follows(self.token):
-                self.gaps.append(event)
-            self._take(event)
-            self.events.append(event)
-            if event.token is not None:
-                self.token = event.token
-            self._changed.notify_all()
-
-    def _take(self, event):
-        if event.op is Op.STATUS:
-            self.statuses.append((event.state, event.reason))
-        elif event.op is Op.SNAPSHOT_BEGIN:
-            self._new = {}
-        elif event.op is Op.SNAPSHOT:
-            self._new[event.type, event.key] = event.entity
-        elif event.op is Op.SNAPSHOT_END:
-            assert event.count == len(self._new)
-            kept = {key: one for key, one in self.entities.items() if key[0] != event.type}
-            self.entities = kept | self._new
-            self.snapshots += 1
-        elif event.op is Op.DELETE:
-            self.entities.pop((event.type, event.key), None)
-        else:
-            self.entities[event.type, event.key] = event.entity
-
-    @property
-    def states(self):
-        return {key: entity.state for (_, key), entity in self.entities.items()}
-
-    @property
-    def changes(self):
-        """What was told beside snapshots."""
-        ops = (Op.CREATE, Op.UPDATE, Op.DELETE)
-        return [(event.op.value, event.key) for event in self.events if event.op in ops]
+class Picture(synchronizer.Picture):
+    """A consumer that believes only its callbacks."""
 
     def until(self, what, seconds=PATIENCE):
-        with self._changed:
-            came = self._changed.wait_for(what, seconds)
-        assert came, (self.states, self.statuses, self.events[-5:])
+        assert self.wait(what, seconds), (self.states, self.statuses, self.events[-5:])
 
     def until_states(self, **states):
         self.until(lambda: self.states == states)

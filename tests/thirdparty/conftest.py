@@ -1,2 +1,2 @@
-# The outsider's own test runs where the outsider is installed: in a process of its own.
-collect_ignore = ["servicegroup-files"]
+# The outsiders' own tests run where the outsiders are installed: in processes of their own.
+collect_ignore = ["servicegroup-files", "servicegroup-folder"]
