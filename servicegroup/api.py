@@ -137,6 +137,10 @@ class ServiceGroup:
             self._refuse_if_alive(process, member)
         return process.heart.join(member, wait=wait, on_lost=on_lost, health=health)
 
+    def membership(self, group_id: str, member_id: str) -> Membership | None:
+        """Return what ``join`` returned, while this process is that member. Asks no store."""
+        return self._running().heart.membership(group_id, member_id)
+
     def leave(self, group_id: str, member_id: str) -> bool:
         """End any member's membership, here or on another host; its service record stays.
 

@@ -65,16 +65,15 @@ class Coordinator:
             return
         created = timeutils.utcnow(with_timezone=True).replace(microsecond=0).isoformat()
         hostname, process = self.coordinator.settings.host, os.getpid()
+        member_id = f"{self.my_id}:{hostname}:{process}"[-255:]
+        if self.coordinator.membership(group_id, member_id) is not None:
+            return  # another Coordinator of this name and process joined
+        attributes = {"name": self.my_id, "hostname": hostname, "process": process}
         self._joined[group_id] = self.coordinator.join(
             group_id,
-            f"{self.my_id}:{hostname}:{process}"[-255:],
+            member_id,
             name=self.my_id[:255],
-            attributes={
-                "name": self.my_id,
-                "hostname": hostname,
-                "process": process,
-                "created": created,
-            },
+            attributes={**attributes, "created": created},
         )
         LOG.info("Joined service group:%s, member:%s", group_id, self.my_id)
 

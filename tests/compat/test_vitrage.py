@@ -32,6 +32,12 @@ def test_services_are_listed_as_vitrage_shows_them(make):
         ("ApiWorker_worker_0", "host-1"),
         ("ApiWorker_worker_0", "host-2"),  # same name, same process id: two members all the same
     }
+    again = Coordinator("ApiWorker_worker_0", conf=one._conf)  # an API is loaded twice
+    again.start()
+    again.join_group()
+    assert len(again.get_services()) == 2
+    again.stop()
+    assert len(one.get_services()) == 2
     assert {service["process"] for service in services} == {os.getpid()}
     assert all(service["created"].endswith("+00:00") for service in services)
     two.stop()

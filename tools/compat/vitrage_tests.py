@@ -2,7 +2,7 @@
 
 import collections
 import pathlib
-import sys
+import shutil
 
 from counted import counted
 
@@ -19,10 +19,10 @@ def swap() -> collections.Counter:
     from servicegroup import config
     from servicegroup.compat import vitrage as ours
 
-    # Its tests look for the files of a source tree; the package has them below the prefix.
-    link = pathlib.Path(vitrage.__file__).parents[1] / "etc"
-    if not link.exists():
-        link.symlink_to(pathlib.Path(sys.prefix) / "etc")
+    # Its tests look for a file of the source tree that the package lacks.
+    place = pathlib.Path(vitrage.__file__).parents[1] / "etc" / "vitrage"
+    place.mkdir(parents=True, exist_ok=True)
+    shutil.copy(pathlib.Path(__file__).with_name("vitrage-api-paste.ini"), place / "api-paste.ini")
     config.register(cfg.CONF)
     cfg.CONF.set_default("driver", "memory", config.GROUP)
     used = collections.Counter()
