@@ -8,7 +8,7 @@ from typing import ClassVar
 import tooz
 
 from servicegroup import driver
-from servicegroup.driver import Lost, Sightings
+from servicegroup.driver import Ages, Lost, Sightings
 from servicegroup.model import Member
 
 from . import layout, options
@@ -68,6 +68,12 @@ class ToozDriver(driver.Driver):
     ) -> Sightings:
         view = self._members.view(group_id)
         return sightings(view, member_ids, known or {}, attributes=attributes)
+
+    def ages(self, group_id: str) -> Ages:
+        view = self._members.view(group_id)
+        alive = view.plain()
+        rest = view.members.keys() - alive.keys()
+        return Ages(alive, sightings(view, rest, {}, attributes=False).members if rest else ())
 
     def groups(self) -> list[str]:
         return self._members.groups()

@@ -91,6 +91,10 @@ def content(said: Any) -> list[Any] | None:
     return list(ours)
 
 
+#: Where in a row it says why the member took itself out, if it did.
+WITHDRAWN = 9
+
+
 def row(member: Member) -> Row:
     """Return a member as its entry has it. What is compared comes first."""
     return [
