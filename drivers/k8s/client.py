@@ -30,6 +30,8 @@ PODS = "api/v1"
 PAGE = 2000
 #: Seconds that an idle connection is kept: longer than any interval.
 KEPT = 300.0
+#: Seconds after which connections are closed that are no longer used for anything new.
+RETIRED = 300.0
 #: Answers that mean "not now": too many requests, or a server in trouble.
 _BUSY = (408, 429, 500, 502, 503, 504)
 
@@ -110,7 +112,7 @@ class Client:
         self._timeout = call_timeout
         self._lock = threading.Lock()
         self._http: httpx2.Client | None = None
-        self._retired: httpx2.Client | None = None
+        self._retired: list[tuple[float, httpx2.Client]] = []
 
     def start(self) -> None:
         """Make ready to connect. Idempotent.
@@ -130,10 +132,11 @@ class Client:
         """Close all connections. Idempotent."""
         with self._lock:
             http, self._http = self._http, None
-            retired, self._retired = self._retired, None
-        for one in (http, retired):
-            if one is not None:
-                one.close()
+            retired, self._retired = self._retired, []
+        if http is not None:
+            http.close()
+        for _, one in retired:
+            one.close()
 
     def objects(self, api: str, plural: str) -> str:
         """Return where the objects of one kind are, in our namespace."""
@@ -228,6 +231,8 @@ class Client:
         except httpx2.TransportError as error:
             self._drop(http)
             raise type(error)(f"{self._options.place}: {error}") from error
+        except RuntimeError as error:  # what httpx says of a client that was closed meanwhile
+            raise Busy(str(error)) from error
         except ConfigError as error:
             raise ConfigurationError(f"[{GROUP}] credentials of {self._place}: {error}") from error
         received = self.clock.now()
@@ -283,15 +288,18 @@ class Client:
     def _drop(self, failed: httpx2.Client) -> None:
         """Use new connections from now on: what let one hang may hang them all.
 
-        Those in use have until the next time that this happens.
+        Those in use go on for a while.
         """
+        now = self.clock.now()
         with self._lock:
             if self._http is not failed:
                 return
             self._http = self._made()
-            retired, self._retired = self._retired, failed
-        if retired is not None:
-            retired.close()
+            self._retired.append((now, failed))
+            over = [one for one in self._retired if now - one[0] > RETIRED]
+            self._retired = [one for one in self._retired if one not in over]
+        for _, one in over:
+            one.close()
 
     def _made(self) -> httpx2.Client:
         config = self._options.config

@@ -23,8 +23,8 @@ SHORTEST, LONGEST = 240, 300
 LONGEST_SILENCE, SHORTEST_SILENCE = 65.0, 1.0
 #: What interrupts a watch, for as long as it lasts.
 FAILURES: tuple[type[Exception], ...] = (ConfigurationError, *CLIENT_ERRORS)
-#: Seconds between two tries, at most.
-LONGEST_PAUSE = 5.0
+#: Seconds between two tries, at most: what changes meanwhile is told that much later.
+LONGEST_PAUSE = 1.0
 
 
 class Followed(Protocol):
@@ -55,6 +55,7 @@ class Follower:
         self._client = client
         self._followed = followed
         self._silence = min(LONGEST_SILENCE, max(SHORTEST_SILENCE, limit / 2))
+        self._pause = min(LONGEST_PAUSE, limit / 20)
         self._version: str | None = None
         self._lines: Lines | None = None
         self._stopped = threading.Event()
@@ -86,29 +87,25 @@ class Follower:
     # -- the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        tries = 0
         while not self._stopped.is_set():
             try:
                 if self._version is None:
                     self._list()
                 self._follow()
-                tries = 0
             except Expired:
                 self._version = None
             except FAILURES as error:
                 if self._stopped.is_set():
                     return
                 self._failed(error)
-                tries += 1
-                pause = min(LONGEST_PAUSE, 0.05 * 2**tries)
-                self._stopped.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311
+                self._stopped.wait(self._pause * random.uniform(0.5, 1.0))  # noqa: S311
             except Exception as error:
                 if self._stopped.is_set():
                     return
                 LOG.exception("a watch failed, and begins anew")
                 self._failed(error)
                 self._version = None
-                self._stopped.wait(LONGEST_PAUSE)
+                self._stopped.wait(self._pause)
 
     def _failed(self, error: Exception) -> None:
         if not self._settled.is_set():

@@ -8,6 +8,7 @@ something of it changed, and looks.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,10 +24,11 @@ from .client import LEASES, Client, Conflict, Missing
 from .ending import TRIES, Others
 from .layout import Key, Life, Reader, Stored, key_of, life_of
 from .leases import Lease, Object
-from .sweep import Sweep
+from .sweep import FAILURES, Sweep
 
 T = TypeVar("T")
 
+LOG = logging.getLogger(__name__)
 #: Of more members than these several are written at a time, by so many threads.
 FEW, THREADS = 8, 4
 #: Members named in one selector: more would not fit into a request's first line.
@@ -273,10 +275,16 @@ class Members:
             taken.add(there.member.instance_id)
 
     def _take(self, instance_ids: Iterable[str]) -> None:
-        """Tell the instances that members were taken from."""
+        """Tell the instances that members were taken from.
+
+        What was to be done is done by now; who is not told finds out by looking for itself.
+        """
         for instance_id in instance_ids:
-            self._others.touch(instance_id)
-            self._others.tidy(instance_id, self._is_dead)
+            try:
+                self._others.touch(instance_id)
+                self._others.tidy(instance_id, self._is_dead)
+            except FAILURES as error:
+                LOG.info("instance %s is not told that members were taken: %s", instance_id, error)
 
     def _is_dead(self, found: Lease) -> bool:
         renewed = leases.seconds(found.spec.renewed)

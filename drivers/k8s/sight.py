@@ -241,7 +241,7 @@ class Sight:
             )
             if renewed is None or steady is None or not is_alive(lease):
                 continue
-            if self._history.judged(least, most) <= limit and renewed - steady + most >= limit:
+            if self._history.judged(least, most) <= limit and renewed - steady + least >= limit:
                 return True
         return False
 
