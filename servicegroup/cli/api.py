@@ -52,7 +52,7 @@ class Api(Command):
                     raise UsageError(f"--{name} {value}: {error}") from error
         settings = rest.api_settings(self.conf)
         settings.check_exposure()
-        application = rest.application(self.service_group, settings)
+        application = rest.application(self.service_group, settings, self.conf)
         server = Server(application, settings, self.service_group.settings.stop_deadline)
 
         def end(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001

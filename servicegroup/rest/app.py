@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import falcon
+from oslo_config import cfg
 
 from servicegroup import ServiceGroup
-from servicegroup.exceptions import ServiceGroupError
+from servicegroup.exceptions import ConfigurationError, ServiceGroupError
 from servicegroup.rest import (
     discovery,
     errors,
@@ -18,8 +20,10 @@ from servicegroup.rest import (
     nova_v2,
     vitrage,
 )
+from servicegroup.rest.access import Access, Credentials, Everybody, Tokens
 from servicegroup.rest.microversions import Negotiation
 from servicegroup.rest.options import ApiSettings
+from servicegroup.rest.passwords import Passwords
 from servicegroup.rest.requests import Requests
 from servicegroup.rest.resource import Resource
 from servicegroup.rest.view import View
@@ -56,7 +60,8 @@ for _prefix in ("/v1", ""):  # without a version: the bookmarks in Ironic's bodi
 def application(
     service_group: ServiceGroup,
     settings: ApiSettings = ApiSettings(),  # noqa: B008 - never changes
-) -> falcon.App[Any, Any]:
+    conf: cfg.ConfigOpts | None = None,
+) -> Callable[..., Iterable[bytes]]:
     """Return a WSGI application that shows what *service_group* sees.
 
     It may be embedded under any prefix, and forked after it was made: each process opens
@@ -64,11 +69,13 @@ def application(
 
     :param settings: by default: the application asks nobody who they are. Whoever embeds it lets
         in whom it will, or gives the settings of another ``auth_strategy``
+    :param conf: where ``[oslo_policy]`` and, for ``keystone``, ``[keystone_authtoken]`` are
     :raises ConfigurationError: settings that cannot be together
     """
     settings = settings.checked()
     view = View(service_group, settings.service_groups)
-    middleware: list[Any] = [Requests(), Negotiation()]
+    access = Access(_credentials(settings), conf)
+    middleware: list[Any] = [Requests(), Negotiation(), access]
     app: falcon.App[Any, Any] = falcon.App(middleware=middleware)
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.keep_blank_qs_values = True
@@ -77,4 +84,36 @@ def application(
     app.add_error_handler(ServiceGroupError, errors.foreseen)
     for path, resource in ROUTES.items():
         app.add_route(path, resource(view, settings))
+    if settings.auth_strategy == "keystone":
+        return _with_keystone(app, conf)
     return app
+
+
+def _credentials(settings: ApiSettings) -> Credentials:
+    if settings.auth_strategy == "noauth":
+        return Everybody()
+    if settings.auth_strategy == "keystone":
+        return Tokens()
+    assert settings.htpasswd_file is not None
+    return Passwords(settings.htpasswd_file, settings.admin_users)
+
+
+def _with_keystone(
+    app: falcon.App[Any, Any], conf: cfg.ConfigOpts | None
+) -> Callable[..., Iterable[bytes]]:
+    """Let keystonemiddleware look at the tokens; whether one is needed, we say."""
+    if conf is None:
+        raise ConfigurationError(
+            "auth_strategy=keystone needs the options of [keystone_authtoken]: pass conf"
+        )
+    try:
+        from keystonemiddleware import auth_token
+    except ImportError as error:
+        raise ConfigurationError(
+            f"auth_strategy=keystone needs a library that is not installed ({error}): "
+            f"pip install 'servicegroup[keystone]'"
+        ) from error
+    protocol: Callable[..., Iterable[bytes]] = auth_token.AuthProtocol(
+        app, {"oslo_config_config": conf, "delay_auth_decision": True}
+    )
+    return protocol

@@ -3,37 +3,13 @@
 import json
 import os
 import signal
-import uuid
 from datetime import datetime, timedelta
 
 import pytest
 from program.cli import HOST
+from program.stores import OTHERS, settings
 
 DAEMONS = ("node-1", "node-2", "node-3")
-
-
-def settings(server):
-    """The environment that makes this server the store."""
-    name = f"test-{uuid.uuid4()}"
-    if server.name == "memcached":
-        return {
-            "OS_SERVICEGROUP__DRIVER": "memcache",
-            "OS_SERVICEGROUP_MEMCACHE__SERVERS": server.address,
-            "OS_SERVICEGROUP_MEMCACHE__NAMESPACE": name,
-        }
-    if server.name == "kubernetes":
-        namespace = server.create_namespace(name)
-        kubeconfig = server.kubeconfig(server.folder / name, namespace=namespace)
-        return {
-            "OS_SERVICEGROUP__DRIVER": "k8s",
-            "OS_SERVICEGROUP_K8S__KUBECONFIG": str(kubeconfig),
-        }
-    return {
-        "OS_SERVICEGROUP__DRIVER": "zookeeper",
-        "OS_SERVICEGROUP_ZOOKEEPER__HOSTS": server.address,
-        "OS_SERVICEGROUP_ZOOKEEPER__ROOT": f"/{name}",
-        "OS_SERVICEGROUP_ZOOKEEPER__SESSION_TIMEOUT": "1",
-    }
 
 
 @pytest.fixture
@@ -76,7 +52,7 @@ def _comparable(row):
     return row | {"Created At": "lately", "Process Id": "its own", "Uptime": up}
 
 
-@pytest.mark.parametrize("server", ["memcached", "zookeeper", "kubernetes"])
+@pytest.mark.parametrize("server", OTHERS)
 def test_the_table_is_the_same_in_another_store(table_of, request, server):
     in_database = table_of({})
     assert [(row["Name"], row["Status"]) for row in in_database] == [

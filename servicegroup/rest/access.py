@@ -1,0 +1,151 @@
+"""Who asks, and whether they may: credentials, roles, and the rules of oslo.policy."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import falcon
+from oslo_config import cfg
+from oslo_policy import policy
+
+from servicegroup.rest.resource import Resource
+
+#: What a deployment may change in its policy file. Readers may look, admins may do everything.
+RULES = (
+    policy.RuleDefault("admin_required", "role:admin", "Who may change something."),
+    policy.RuleDefault(
+        "reader_required", "role:reader or role:member or role:admin", "Who may look."
+    ),
+    *(
+        policy.DocumentedRuleDefault(
+            f"servicegroup:{name}",
+            f"rule:{'reader' if what.startswith(('List', 'Show')) else 'admin'}_required",
+            what,
+            [{"path": path, "method": method} for method, path in operations],
+        )
+        for name, what, operations in (
+            (
+                "service:list",
+                "List services.",
+                [("GET", "/v1/service"), ("GET", "/v2.1/os-services")],
+            ),
+            (
+                "service:update",
+                "Enable or disable a service, or declare it down.",
+                [("PUT", "/v2.1/os-services/{ident}")],
+            ),
+            (
+                "service:delete",
+                "Remove a service, its record and its membership.",
+                [("DELETE", "/v2.1/os-services/{ident}")],
+            ),
+            (
+                "conductor:get",
+                "List conductors, and show which serves a node.",
+                [("GET", "/v1/conductors"), ("GET", "/v1/nodes/{ident}/conductor")],
+            ),
+            ("node:get", "List nodes with their conductors.", [("GET", "/v1/nodes")]),
+            ("node:create", "Add a node to the inventory.", [("POST", "/v1/nodes")]),
+            ("node:delete", "Remove a node.", [("DELETE", "/v1/nodes/{ident}")]),
+            (
+                "hypervisor:list",
+                "List hypervisors and aggregates.",
+                [("GET", "/v2.1/os-hypervisors"), ("GET", "/v2/{tenant_id}/os-hypervisors")],
+            ),
+            (
+                "hypervisor:get",
+                "Show a hypervisor.",
+                [("GET", "/v2.1/os-hypervisors/{ident}")],
+            ),
+            ("metrics:get", "Show the metrics.", [("GET", "/metrics")]),
+        )
+    ),
+)
+
+
+class Caller(NamedTuple):
+    """Who asks."""
+
+    user: str
+    roles: tuple[str, ...]
+
+
+class Credentials(Protocol):
+    """How callers prove who they are."""
+
+    #: What is told to whoever has none, as ``WWW-Authenticate``.
+    challenge: str
+
+    def caller(self, req: falcon.Request) -> Caller | None:
+        """Return who asks; ``None`` where nobody is named, or nobody believable."""
+
+
+class Everybody:
+    """``noauth``: whoever can reach us may do everything."""
+
+    challenge = ""
+
+    def caller(self, req: falcon.Request) -> Caller | None:
+        """Return somebody who may do everything."""
+        return Caller("noauth", ("admin", "member", "reader"))
+
+
+class Tokens:
+    """``keystone``: what keystonemiddleware, which stands before us, found out about the token."""
+
+    challenge = "Keystone"
+
+    def caller(self, req: falcon.Request) -> Caller | None:
+        """Return the user of a token that is valid."""
+        if req.env.get("HTTP_X_IDENTITY_STATUS") != "Confirmed":
+            return None
+        roles = (req.get_header("X-Roles") or "").split(",")
+        named = tuple(role.strip().lower() for role in roles if role.strip())
+        return Caller(req.get_header("X-User-Id") or "", named)
+
+
+class Access:
+    """The middleware that asks both questions, ahead of the resource.
+
+    :param conf: where ``[oslo_policy]`` names a file that changes rules; ``None``: none does
+    """
+
+    def __init__(self, credentials: Credentials, conf: cfg.ConfigOpts | None) -> None:
+        self._credentials = credentials
+        if conf is None:
+            conf = cfg.ConfigOpts()
+            conf([], project="servicegroup", default_config_files=[], default_config_dirs=[])
+        self._enforcer = policy.Enforcer(conf)
+        self._enforcer.register_defaults(RULES)
+
+    def process_resource(
+        self, req: falcon.Request, resp: falcon.Response, resource: object, params: dict[str, Any]
+    ) -> None:
+        """Refuse who may not.
+
+        :raises falcon.HTTPError: 401 without credentials that are believed, 403 without the role
+        """
+        if not isinstance(resource, Resource) or req.method not in resource.policy:
+            return  # that method is not there: 405
+        rule = resource.policy[req.method]
+        if rule is None:
+            return
+        caller = self._credentials.caller(req)
+        if caller is None:
+            raise falcon.HTTPUnauthorized(
+                title="Unauthorized",
+                description="The request you have made requires authentication.",
+                challenges=[self._credentials.challenge],
+            )
+        req.context.caller = caller
+        subject = {"user_id": caller.user, "roles": list(caller.roles)}
+        if not self._enforcer.authorize(f"servicegroup:{rule}", {}, subject):
+            raise falcon.HTTPForbidden(
+                title="Forbidden",
+                description=f"Policy doesn't allow servicegroup:{rule} to be performed.",
+            )
+
+
+def list_rules() -> tuple[policy.RuleDefault, ...]:
+    """Return the rules for ``oslopolicy-sample-generator --namespace servicegroup``."""
+    return RULES

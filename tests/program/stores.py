@@ -1,0 +1,30 @@
+"""Stores other than the database, as settings of the environment."""
+
+import uuid
+
+#: The fixtures of their servers.
+OTHERS = ("memcached", "zookeeper", "kubernetes")
+
+
+def settings(server):
+    """The environment that makes this server the store."""
+    name = f"test-{uuid.uuid4()}"
+    if server.name == "memcached":
+        return {
+            "OS_SERVICEGROUP__DRIVER": "memcache",
+            "OS_SERVICEGROUP_MEMCACHE__SERVERS": server.address,
+            "OS_SERVICEGROUP_MEMCACHE__NAMESPACE": name,
+        }
+    if server.name == "kubernetes":
+        namespace = server.create_namespace(name)
+        kubeconfig = server.kubeconfig(server.folder / name, namespace=namespace)
+        return {
+            "OS_SERVICEGROUP__DRIVER": "k8s",
+            "OS_SERVICEGROUP_K8S__KUBECONFIG": str(kubeconfig),
+        }
+    return {
+        "OS_SERVICEGROUP__DRIVER": "zookeeper",
+        "OS_SERVICEGROUP_ZOOKEEPER__HOSTS": server.address,
+        "OS_SERVICEGROUP_ZOOKEEPER__ROOT": f"/{name}",
+        "OS_SERVICEGROUP_ZOOKEEPER__SESSION_TIMEOUT": "1",
+    }
