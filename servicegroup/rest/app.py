@@ -22,6 +22,7 @@ from servicegroup.rest import (
 )
 from servicegroup.rest.access import Access, Credentials, Everybody, Tokens
 from servicegroup.rest.microversions import Negotiation
+from servicegroup.rest.openapi import OpenApi
 from servicegroup.rest.options import ApiSettings
 from servicegroup.rest.passwords import Passwords
 from servicegroup.rest.requests import Requests
@@ -32,6 +33,7 @@ from servicegroup.rest.view import View
 ROUTES: dict[str, type[Resource]] = {
     "/": discovery.Root,
     "/healthcheck": discovery.Health,
+    "/openapi.json": OpenApi,
     "/v1": discovery.IronicVersion,
     "/v1/service": vitrage.Services,
     "/v1/services": vitrage.Services,
@@ -55,6 +57,7 @@ for _prefix in ("/v1", ""):  # without a version: the bookmarks in Ironic's bodi
     ROUTES[f"{_prefix}/nodes/detail"] = ironic_nodes.Detail
     ROUTES[f"{_prefix}/nodes/{{ident}}"] = ironic_nodes.One
     ROUTES[f"{_prefix}/nodes/{{ident}}/conductor"] = ironic_nodes.NodeConductor
+OpenApi.routes = ROUTES
 
 
 def application(

@@ -37,6 +37,7 @@ class Root(Resource):
     """``/``: all versions of all families."""
 
     policy = {"GET": None}
+    contract = {"GET": {"answer": "Versions"}}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show them."""
@@ -50,6 +51,7 @@ class NovaVersion(Resource):
     """``/v2.1``."""
 
     policy = {"GET": None}
+    contract = {"GET": {"answer": "NovaVersion"}}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show it."""
@@ -60,6 +62,7 @@ class IronicVersion(Resource):
     """``/v1``: also what ironicclient asks for the range of microversions."""
 
     policy = {"GET": None}
+    contract = {"GET": {"answer": "IronicVersion"}}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show it."""
@@ -79,6 +82,7 @@ class Health(Resource):
     """``/healthcheck``: whether this process can answer at all; for load balancers."""
 
     policy = {"GET": None}
+    contract = {"GET": {"answer": {"text/plain": {"schema": {"type": "string"}}}}}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Ask the store for the groups; 503 where it does not answer."""

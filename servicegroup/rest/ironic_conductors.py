@@ -13,7 +13,7 @@ from servicegroup.conductors import Conductors
 from servicegroup.exceptions import ConfigurationError, NoSuchConductor
 from servicegroup.rest.answers import ago, only, reply
 from servicegroup.rest.errors import not_found
-from servicegroup.rest.ironic_query import CONDUCTORS, chosen, fields_of, links, listing
+from servicegroup.rest.ironic_query import CONDUCTORS, PARAMETERS, chosen, fields_of, links, listing
 from servicegroup.rest.options import ApiSettings
 from servicegroup.rest.resource import Resource
 from servicegroup.rest.view import View
@@ -90,6 +90,7 @@ class List(ConductorResource):
     """``/v1/conductors``."""
 
     policy = {"GET": "conductor:get"}
+    contract = {"GET": {"query": PARAMETERS, "answer": "Conductors"}}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List a page."""
@@ -123,6 +124,9 @@ class One(ConductorResource):
     """``/v1/conductors/{hostname}``."""
 
     policy = {"GET": "conductor:get"}
+    contract = {
+        "GET": {"query": {"fields": PARAMETERS["fields"]}, "answer": "Conductor"},
+    }
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, hostname: str) -> None:
         """Show one."""

@@ -17,6 +17,7 @@ from servicegroup.rest.errors import bad_request, not_acceptable, not_found
 from servicegroup.rest.ironic_conductors import ConductorResource
 from servicegroup.rest.ironic_query import (
     CONDUCTORS,
+    PARAMETERS,
     SINCE,
     Listing,
     chosen,
@@ -29,6 +30,10 @@ SHORT = ("instance_uuid", "maintenance", "power_state", "provision_state", "uuid
 FIELDS = (*SHORT, "driver", "conductor_group", "conductor", "created_at", "updated_at", "links")
 SORT_KEYS = ("id", *(name for name in FIELDS if name not in ("conductor", "links")))
 FILTERS = ("driver", "conductor_group", "provision_state", "instance_uuid", "maintenance")
+_FILTERS: dict[str, tuple[dict[str, Any], str]] = {
+    "conductor": ({"type": "string"}, "only those that it serves; since 1.49"),
+    **{name: ({"type": "string"}, "only those with this value") for name in FILTERS},
+}
 
 
 class _Nodes(ConductorResource):
@@ -69,6 +74,7 @@ class _List(_Nodes):
     """What both lists do."""
 
     policy = {"GET": "node:get"}
+    contract = {"GET": {"query": PARAMETERS | _FILTERS, "answer": "Nodes"}}
     path, detailed = "/v1/nodes", False
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -123,6 +129,10 @@ class List(_List):
     """``/v1/nodes``, where nodes are also made."""
 
     policy = {"GET": "node:get", "POST": "node:create"}
+    contract = {
+        **_List.contract,
+        "POST": {"body": bodies.NODE, "answer": "Node", "status": 201},
+    }
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Add a node to the inventory."""
@@ -150,6 +160,10 @@ class One(_Nodes):
     """``/v1/nodes/{ident}``."""
 
     policy = {"GET": "node:get", "DELETE": "node:delete"}
+    contract = {
+        "GET": {"query": {"fields": PARAMETERS["fields"]}, "answer": "Node"},
+        "DELETE": {"status": 204},
+    }
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, ident: str) -> None:
         """Show one."""
@@ -171,6 +185,7 @@ class NodeConductor(_Nodes):
     """``/v1/nodes/{ident}/conductor``: the conductor that serves it, as it is shown itself."""
 
     policy = {"GET": "conductor:get"}
+    contract = {"GET": {"answer": "Conductor"}}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, ident: str) -> None:
         """Show it."""

@@ -18,6 +18,17 @@ CONDUCTORS = Version(1, 49)
 SINCE = {"name": Version(1, 5), "conductor_group": Version(1, 46), "conductor": CONDUCTORS}
 
 
+#: What the contract says of the parameters that all lists have.
+PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
+    "fields": ({"type": "string"}, "only these fields, with commas between"),
+    "detail": ({"type": "boolean"}, "all fields"),
+    "limit": ({"type": "integer", "minimum": 1}, "at most so many"),
+    "marker": ({"type": "string"}, "the last one of the page before"),
+    "sort_key": ({"type": "string"}, "the field to sort by"),
+    "sort_dir": ({"type": "string", "enum": ["asc", "desc"]}, "upwards or downwards"),
+}
+
+
 class Listing(NamedTuple):
     """A list that was asked for; *fields*: in which detail, ``None`` for all."""
 

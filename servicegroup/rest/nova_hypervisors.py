@@ -73,6 +73,17 @@ class List(HypervisorResource):
     """``/v2.1/os-hypervisors``."""
 
     policy = {"GET": "hypervisor:list"}
+    contract = {
+        "GET": {
+            "query": {
+                "limit": ({"type": "integer", "minimum": 0}, "at most so many"),
+                "marker": ({"type": "string"}, "id of the last one of the page before"),
+                "hypervisor_hostname_pattern": ({"type": "string"}, "only those with it in it"),
+                "with_servers": ({"type": "boolean"}, "of which none are known"),
+            },
+            "answer": "Hypervisors",
+        }
+    }
     path, detailed = "/v2.1/os-hypervisors", False
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -130,6 +141,7 @@ class One(HypervisorResource):
     """``/v2.1/os-hypervisors/{ident}``."""
 
     policy = {"GET": "hypervisor:get"}
+    contract = {"GET": {"answer": "OneHypervisor"}}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, ident: str) -> None:
         """Show one."""
@@ -162,6 +174,7 @@ class Aggregates(Resource):
     """``/v2.1/os-aggregates``: we know of none, but clients ask for them beside a hypervisor."""
 
     policy = {"GET": "hypervisor:list"}
+    contract = {"GET": {"answer": "Aggregates"}}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List none."""

@@ -107,6 +107,15 @@ class List(_Services):
     """``/v2.1/os-services``."""
 
     policy = {"GET": "service:list"}
+    contract = {
+        "GET": {
+            "query": {
+                "host": ({"type": "string"}, "only of this host"),
+                "binary": ({"type": "string"}, "only of this name"),
+            },
+            "answer": "NovaServices",
+        }
+    }
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List, by ``host`` and ``binary`` if asked; there are no pages, as in Nova."""
@@ -128,6 +137,13 @@ class One(_Services):
     """``/v2.1/os-services/{uuid}``; before 2.53 ``/v2.1/os-services/{action}``."""
 
     policy = {"PUT": "service:update", "DELETE": "service:delete"}
+    contract = {
+        "PUT": {
+            "body": {"oneOf": [bodies.SERVICE_UPDATE, *bodies.SERVICE_ACTIONS.values()]},
+            "answer": "NovaServiceChanged",
+        },
+        "DELETE": {"status": 204},
+    }
 
     def on_put(self, req: falcon.Request, resp: falcon.Response, ident: str) -> None:
         """Enable, disable, declare down, or take that back."""

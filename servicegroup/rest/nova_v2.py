@@ -27,6 +27,7 @@ class List(HypervisorResource):
     """``/v2/{tenant_id}/os-hypervisors``."""
 
     policy = {"GET": "hypervisor:list"}
+    contract = {"GET": {"answer": "Hypervisors"}}
     detailed = False
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, tenant_id: str) -> None:
@@ -60,6 +61,7 @@ class Extensions(Resource):
     """``/v2/{tenant_id}/extensions``."""
 
     policy = {"GET": "hypervisor:list"}
+    contract = {"GET": {"answer": "Extensions"}}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, tenant_id: str) -> None:
         """List those that are loaded."""
@@ -71,6 +73,7 @@ class Extension(Resource):
     """``/v2/{tenant_id}/extensions/{alias}``."""
 
     policy = {"GET": "hypervisor:list"}
+    contract = {"GET": {"answer": "OneExtension"}}
 
     def on_get(
         self, req: falcon.Request, resp: falcon.Response, tenant_id: str, alias: str

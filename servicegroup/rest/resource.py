@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from servicegroup.rest.options import ApiSettings
 from servicegroup.rest.view import View
@@ -13,10 +13,13 @@ class Resource:
     """A resource of the application.
 
     ``policy``: {HTTP method: name of the rule that allows it}; ``None`` as rule: for everybody,
-    without credentials too. A method that is not there is refused.
+    without credentials too. A method that is not there is refused. ``contract``: {HTTP method: what
+    the OpenAPI document says of it}: ``query`` {name: (schema, words)}, ``body`` schema, ``answer``
+    name of a schema, ``status``.
     """
 
     policy: ClassVar[Mapping[str, str | None]] = {}
+    contract: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init__(self, view: View, settings: ApiSettings) -> None:
         self.view = view

@@ -20,6 +20,12 @@ class Services(Resource):
     """
 
     policy = {"GET": "service:list"}
+    contract = {
+        "GET": {
+            "query": {"all": ({"type": "boolean"}, "also those that do not run")},
+            "answer": "VitrageServices",
+        }
+    }
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List."""

@@ -6,6 +6,7 @@ import signal
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from program.contract import check
 from servers.ports import free_ports
 
 HEADERS = {"Accept": "application/json"}
@@ -50,7 +51,9 @@ class Api:
         try:
             connection.request(method, path, raw, HEADERS | kind | (headers or {}), **options)
             response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
+            answer = Answer(response.status, response.headers, response.read())
+            check(method, path, answer)
+            return answer
         finally:
             connection.close()
 

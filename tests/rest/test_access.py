@@ -153,10 +153,11 @@ def test_settings_that_would_let_in_the_wrong_ones_or_nobody(
     assert len(said.splitlines()) == 1, said
 
 
-def test_a_port_that_is_taken(cli, capsys):
+def test_a_port_that_is_taken(cli):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert main(["--config-file", str(cli.config), "api", "--port", port]) == 2
-    assert "cannot listen there" in capsys.readouterr().err
+        done = cli("api", "--port", port)
+    assert done.returncode == 2
+    assert "cannot listen there" in done.stderr

@@ -150,8 +150,8 @@ print(json.dumps({
     "conductor": conn.baremetal.get_conductor("c1").hostname,
     "nodes": sorted(one.name for one in conn.baremetal.nodes(conductor="c1")),
     "service": (service.binary, service.state),
-    "disabled": conn.compute.disable_service(service, disabled_reason="x").status,
-    "enabled": conn.compute.enable_service(service).status,
+    "disabled": conn.compute.disable_service(service, "node-17", "nova-compute", "x").status,
+    "enabled": conn.compute.enable_service(service, "node-17", "nova-compute").status,
     "hypervisors": [one.state for one in conn.compute.hypervisors(details=True)],
 }))
 """
