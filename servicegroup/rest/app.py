@@ -21,10 +21,12 @@ from servicegroup.rest import (
     vitrage,
 )
 from servicegroup.rest.access import Access, Credentials, Everybody, Tokens
+from servicegroup.rest.metrics import Metrics, Traffic
 from servicegroup.rest.microversions import Negotiation
 from servicegroup.rest.openapi import OpenApi
 from servicegroup.rest.options import ApiSettings
 from servicegroup.rest.passwords import Passwords
+from servicegroup.rest.presence import Presence
 from servicegroup.rest.requests import Requests
 from servicegroup.rest.resource import Resource
 from servicegroup.rest.view import View
@@ -33,6 +35,7 @@ from servicegroup.rest.view import View
 ROUTES: dict[str, type[Resource]] = {
     "/": discovery.Root,
     "/healthcheck": discovery.Health,
+    "/metrics": Metrics,
     "/openapi.json": OpenApi,
     "/v1": discovery.IronicVersion,
     "/v1/service": vitrage.Services,
@@ -78,15 +81,21 @@ def application(
     settings = settings.checked()
     view = View(service_group, settings.service_groups)
     access = Access(_credentials(settings), conf)
-    middleware: list[Any] = [Requests(), Negotiation(), access]
+    resources = {kind: kind(view, settings) for kind in set(ROUTES.values())}
+    metrics = resources[Metrics]
+    assert isinstance(metrics, Metrics)
+    presence = Presence(service_group, settings.join_group)
+    counted = Traffic(metrics.registry)
+    middleware: list[Any] = [counted, presence, Requests(), Negotiation(), access]
     app: falcon.App[Any, Any] = falcon.App(middleware=middleware)
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.keep_blank_qs_values = True
     app.set_error_serializer(errors.serialize)
     app.add_error_handler(Exception, errors.unforeseen)
     app.add_error_handler(ServiceGroupError, errors.foreseen)
-    for path, resource in ROUTES.items():
-        app.add_route(path, resource(view, settings))
+    for path, kind in ROUTES.items():
+        app.add_route(path, resources[kind])
+    presence.join()
     if settings.auth_strategy == "keystone":
         return _with_keystone(app, conf)
     return app

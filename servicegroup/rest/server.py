@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,8 @@ class Server:
     def __init__(self, application: Callable[..., Any], settings: ApiSettings, grace: float):
         settings.check_exposure()
         self._settings = settings
+        self._stopping = threading.Lock()
+        self._stopped = False
         self._server = server = cheroot.wsgi.Server(
             (settings.host, settings.port),
             application,
@@ -66,9 +69,12 @@ class Server:
     def stop(self) -> None:
         """Accept no more connections, let requests finish, and end :meth:`serve`.
 
-        From any thread; idempotent.
+        From any thread; idempotent: whoever comes second waits for the first.
         """
-        self._server.stop()
+        with self._stopping:
+            if not self._stopped:
+                self._server.stop()
+            self._stopped = True
 
 
 def _log(message: str = "", level: int = logging.INFO, traceback: bool = False) -> None:

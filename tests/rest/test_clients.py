@@ -148,7 +148,7 @@ conn = openstack.connect(
 print(json.dumps({
     "conductors": [(one.hostname, one.alive) for one in conn.baremetal.conductors()],
     "conductor": conn.baremetal.get_conductor("c1").hostname,
-    "nodes": sorted(one.name for one in conn.baremetal.nodes(conductor="c1")),
+    "nodes": sorted(one.name for one in conn.baremetal.nodes(details=True, conductor="c1")),
     "service": (service.binary, service.state),
     "disabled": conn.compute.disable_service(service, "node-17", "nova-compute", "x").status,
     "enabled": conn.compute.enable_service(service, "node-17", "nova-compute").status,
