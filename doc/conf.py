@@ -6,15 +6,18 @@ import builtins
 import importlib.metadata
 import importlib.util
 import pathlib
+import sys
 from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent
+
+sys.path.insert(0, str(HERE))  # rest_api
 
 project = "servicegroup"
 release = version = importlib.metadata.version("servicegroup")
 language = "en"
 
-extensions = ["sphinx.ext.autodoc", "oslo_config.sphinxext", "myst_parser"]
+extensions = ["sphinx.ext.autodoc", "oslo_config.sphinxext", "myst_parser", "rest_api"]
 exclude_patterns = [
     "build",
     "benchmarks.md",

@@ -29,7 +29,8 @@ def test_metrics(api, join, service_group, until):
         until(lambda line=line, number=number: metric(api, line) == number)
     assert metric(api, "servicegroup_store_up") == 1
     assert metric(api, 'servicegroup_oldest_beat_seconds{group="compute"}') < 10
-    line = 'servicegroup_api_requests_total{method="GET",path="/v1/conductors/{hostname}",status="404"}'
+    labels = 'method="GET",path="/v1/conductors/{hostname}",status="404"'
+    line = f"servicegroup_api_requests_total{{{labels}}}"
     before = metric(api, line) or 0
     for name in ("a", "b"):
         api.get(f"/v1/conductors/{name}", **{"X-OpenStack-Ironic-API-Version": "1.49"})
