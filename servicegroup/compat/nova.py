@@ -63,7 +63,7 @@ class API:
 
 
 class Driver:
-    """The surface of Nova's drivers: reports on the timers of the service object that joins."""
+    """The surface of Nova's drivers."""
 
     def __init__(self, conf: cfg.ConfigOpts, *_: Any, **__: Any) -> None:
         self.service_down_time = conf.service_down_time
@@ -101,17 +101,16 @@ class Driver:
 
         :raises InvalidMember: the row holds no time, and nobody else can say
         """
-        who = f"{service_ref.get('binary')} on {service_ref.get('host')}"
         heard = in_utc(service_ref.get("last_seen_up") or service_ref.get("created_at"))
         if heard is not None:
             elapsed = (utcnow() - heard).total_seconds()
             if not within(abs(elapsed), self.service_down_time):
-                LOG.debug("%s is down: last heartbeat %s, %s s ago", who, heard, elapsed)
+                LOG.debug("%s is down: heard at %s, %s s ago", _who(service_ref), heard, elapsed)
                 return False
         verdict = self._verdict(service_ref)
         if verdict.state is State.UNKNOWN and heard is None:
-            why = f"has neither last_seen_up nor created_at ({verdict.reason})"
-            raise InvalidMember(f"nothing says whether {who} is up: it {why}")
+            why = f"it has neither last_seen_up nor created_at ({verdict.reason})"
+            raise InvalidMember(f"nothing says whether {_who(service_ref)} is up: {why}")
         return verdict.state is not State.DOWN
 
     def updated_time(self, service_ref: Mapping[str, Any]) -> Any:
@@ -150,3 +149,8 @@ class Driver:
             service.model_disconnected = False
             if was_away:
                 LOG.info("Recovered from being unable to report status.")
+
+
+def _who(service_ref: Mapping[str, Any]) -> str:
+    # Only when it is needed: a Service object may load what it lacks.
+    return f"{service_ref.get('binary')} on {service_ref.get('host')}"
