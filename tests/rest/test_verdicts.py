@@ -32,7 +32,7 @@ def test_the_last_verdict_stands_for_a_while_and_no_longer(clock, state):
         clock[0] += PATIENCE / 2
     assert remembered.is_up(status(State.UNKNOWN)) is (state is State.UP)  # exactly so long
     clock[0] += 0.001
-    with pytest.raises(LivenessUnknown, match="'m' of group 'g' is up: .*it is away"):
+    with pytest.raises(LivenessUnknown, match=r"'m' of group 'g' is up: .*it is away"):
         remembered.is_up(status(State.UNKNOWN))
     assert remembered.is_up(status(State.UP))
     assert remembered.is_up(status(State.UNKNOWN))  # anew
