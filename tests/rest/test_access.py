@@ -2,12 +2,16 @@
 
 import base64
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import bcrypt
 import pytest
 from program.api import Api
 
 from servicegroup.cli.main import main
+from servicegroup.rest.app import ROUTES
 
 ASKED = {
     "vitrage": ("GET", "/v1/service", {}),
@@ -161,3 +165,32 @@ def test_a_port_that_is_taken(cli):
         done = cli("api", "--port", port)
     assert done.returncode == 2
     assert "cannot listen there" in done.stderr
+
+
+def test_the_sample_of_the_policy_names_every_rule(tmp_path):
+    sample = tmp_path / "policy.yaml"
+    program = Path(sys.executable).with_name("oslopolicy-sample-generator")
+    subprocess.run(
+        [program, "--namespace", "servicegroup", "--output-file", sample], check=True, timeout=60
+    )
+    text = sample.read_text()
+    used = {rule for kind in ROUTES.values() for rule in kind.policy.values() if rule}
+    for rule in used:
+        assert f'"servicegroup:{rule}": "rule:' in text
+    assert '"admin_required": "role:admin"' in text
+    assert len(used) == text.count('"servicegroup:')
+
+
+def test_with_keystone_nobody_names_himself(cli, service_group):
+    """Headers that only keystonemiddleware may set are taken away."""
+    names = {"AUTH_TYPE": "none", "WWW_AUTHENTICATE_URI": "http://127.0.0.1:1/v3"}
+    env = {f"OS_KEYSTONE_AUTHTOKEN__{name}": value for name, value in names.items()}
+    api = Api(cli, env=env | {"OS_SERVICEGROUP_API__AUTH_STRATEGY": "keystone"})
+    forged = {"X-Identity-Status": "Confirmed", "X-Roles": "admin", "X-User-Id": "u"}
+    for method, path, headers in ASKED.values():
+        for given in ({}, forged):
+            answer = api(method, path, headers=headers | given)
+            assert answer.status == 401
+            assert "WWW-Authenticate" in answer.headers
+    assert api.get("/v2.1").status == 200
+    api.stop()
