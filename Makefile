@@ -25,8 +25,8 @@ SHARED := tests/servers tests/kubeapi tests/faults/laboratory tests/faketime.py 
 ALONE := tests/faults
 define RUN_TESTS
 sh -c 'if [ $$# -gt 0 ]; then exec "$(BIN)/python" -m pytest "$$@"; fi; \
-    "$(BIN)/python" -m pytest -n 2 --dist loadscope --ignore=$(ALONE); one=$$?; \
-    "$(BIN)/python" -m pytest $(ALONE) && exit $$one' tests $(PYTEST_ARGS)
+    "$(BIN)/python" -m pytest -n 3 --dist loadscope --ignore=$(ALONE); one=$$?; \
+    "$(BIN)/python" -m pytest -n 2 --dist loadfile $(ALONE) && exit $$one' tests $(PYTEST_ARGS)
 endef
 
 .DEFAULT_GOAL := help
