@@ -20,8 +20,8 @@ IRONIC := .venv-ironic/.made
 # What is shared by tests is checked like the library; it lies on the tests' own import path.
 SHARED := tests/servers tests/kubeapi tests/faults/laboratory tests/faketime.py tests/faketime_site tests/conftest.py
 
-# Tests run two at a time, since most of them wait for time to pass; but those of faults run alone: a
-# machine that is short of time is one fault more. With PYTEST_ARGS: whatever that says.
+# Most tests wait for time to pass, so three run at once; of those of faults only two, each file in one
+# place: a machine that is short of time is one fault more. With PYTEST_ARGS: whatever that says.
 ALONE := tests/faults
 define RUN_TESTS
 sh -c 'if [ $$# -gt 0 ]; then exec "$(BIN)/python" -m pytest "$$@"; fi; \
