@@ -62,28 +62,34 @@ def ago(seconds):
     return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
-FRESH, OLD = ago(5), ago(100)
+def fresh():
+    """Return a time that counts, when the test runs: not when this file is read."""
+    return ago(5)
+
+
+def old():
+    return ago(100)
 
 
 @pytest.mark.parametrize(
     ("times", "up"),
     [
-        ({"last_seen_up": FRESH}, True),
-        ({"last_seen_up": OLD}, False),
-        ({"last_seen_up": None, "created_at": FRESH}, True),
-        ({"last_seen_up": OLD, "updated_at": FRESH}, False),
-        ({"last_seen_up": FRESH.replace(tzinfo=None)}, True),
-        ({"last_seen_up": FRESH.astimezone(timezone(timedelta(hours=2)))}, True),
-        ({"last_seen_up": FRESH.strftime("%Y-%m-%dT%H:%M:%S.%f")}, True),
-        ({"last_seen_up": FRESH.strftime("%Y-%m-%dT%H:%M:%S")}, True),
-        ({"last_seen_up": FRESH.strftime("%Y-%m-%dT%H:%M:%SZ")}, True),
-        ({"last_seen_up": ago(-30)}, True),  # a clock ahead of ours, within the window
-        ({"last_seen_up": ago(-100)}, False),
-        ({"last_seen_up": FRESH, "forced_down": True}, False),
+        (lambda: {"last_seen_up": fresh()}, True),
+        (lambda: {"last_seen_up": old()}, False),
+        (lambda: {"last_seen_up": None, "created_at": fresh()}, True),
+        (lambda: {"last_seen_up": old(), "updated_at": fresh()}, False),
+        (lambda: {"last_seen_up": fresh().replace(tzinfo=None)}, True),
+        (lambda: {"last_seen_up": fresh().astimezone(timezone(timedelta(hours=2)))}, True),
+        (lambda: {"last_seen_up": fresh().strftime("%Y-%m-%dT%H:%M:%S.%f")}, True),
+        (lambda: {"last_seen_up": fresh().strftime("%Y-%m-%dT%H:%M:%S")}, True),
+        (lambda: {"last_seen_up": fresh().strftime("%Y-%m-%dT%H:%M:%SZ")}, True),
+        (lambda: {"last_seen_up": ago(-30)}, True),  # a clock ahead of ours, within the window
+        (lambda: {"last_seen_up": ago(-100)}, False),
+        (lambda: {"last_seen_up": fresh(), "forced_down": True}, False),
     ],
 )
 def test_the_row_decides_as_ever(make_api, times, up):
-    assert make_api().service_is_up({"host": "h", "topic": "compute", **times}) is up
+    assert make_api().service_is_up({"host": "h", "topic": "compute", **times()}) is up
 
 
 def test_a_row_without_any_time_is_an_error_that_names_the_service(make_api):
@@ -94,7 +100,7 @@ def test_a_row_without_any_time_is_an_error_that_names_the_service(make_api):
 
 def test_a_driver_beside_the_row_takes_it_down_too(make_api, service, store):
     api, looking = make_api(driver="memory"), make_api(driver="memory")
-    row = {"host": "host-1", "topic": "compute", "last_seen_up": FRESH, "updated_at": None}
+    row = {"host": "host-1", "topic": "compute", "last_seen_up": fresh(), "updated_at": None}
     assert not looking.service_is_up(row)  # it has not joined
     looking._driver._glances._seen.clear()
     membership = api.join("host-1", "compute", service)
@@ -122,7 +128,7 @@ def test_many_questions_are_one_look(make_api, monkeypatch):
         api._driver._group, "get_members", lambda group: asked.append(group) or look(group)
     )
     for number in range(50):
-        api.service_is_up({"host": f"h{number}", "topic": "compute", "last_seen_up": FRESH})
+        api.service_is_up({"host": f"h{number}", "topic": "compute", "last_seen_up": fresh()})
     assert asked == ["compute"]
 
 
