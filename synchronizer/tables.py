@@ -147,14 +147,13 @@ def _lock(path: Path) -> IO[str]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    before = os.umask(0o077)
-    try:
-        connection = sqlite3.connect(
-            path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-        )
-        connection.execute("PRAGMA journal_mode = WAL")
-    finally:
-        os.umask(before)
+    # Ours alone, as are the files that SQLite puts beside it. Not by umask, which is all threads'.
+    with contextlib.suppress(OSError):  # told by SQLite
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(
+        path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection
 

@@ -142,8 +142,9 @@ def detour(group, server, hole):
 def test_a_cut_connection_is_not_noticed(memcached_server, group):
     server = memcached_server()
     with Hole((server.host, server.port)) as hole:
-        one = group([hole])
-        one.join("g", "m")
+        group([server]).join("g", "m")
+        one = group([hole])  # who asks, and does not beat: a connection is cut when it lies idle
+        assert one.is_up("g", "m")
         for _ in range(5):
             hole.cut()
             assert one.is_up("g", "m")

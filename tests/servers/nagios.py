@@ -162,12 +162,14 @@ class Nagios(Server):
         return f"http://{self.address}/nagios/cgi-bin"
 
     def prepare(self) -> None:
+        self.folder.chmod(0o755)  # whatever umask a test has set just now
         for name in ("rw", "results"):
             self.runs_as.make_folder(self.folder / name)
         for name, text in (("nagios.cfg", _SETTINGS), ("cgi.cfg", _CGI_SETTINGS)):
             (self.folder / name).write_text(
                 text.format(folder=self.folder, retain=int(self._retain))
             )
+            (self.folder / name).chmod(0o644)
         self.define(self._hosts)
 
     def command(self) -> list[str]:
@@ -206,6 +208,7 @@ class Nagios(Server):
                 what = f"host_name {host}\nservice_description {service}\n"
                 lines.append(f"define service {{\n{what}{shared}}}\n")
         (self.folder / "objects.cfg").write_text("".join(lines))
+        (self.folder / "objects.cfg").chmod(0o644)
 
     def reload(self) -> None:
         """Have it read again what it watches; returns when the new life has begun."""
