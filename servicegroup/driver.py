@@ -52,6 +52,15 @@ class Lost(NamedTuple):
     loss: Loss
     by: Member | None = None
 
+    @property
+    def reason(self) -> str:
+        """Why its membership is over, in words; of those that rest on evidence."""
+        if self.loss is not Loss.SUPERSEDED:
+            return "removed by an operator"
+        by = self.by
+        who = f"process {by.process_id} on host {by.hostname}" if by else "another process"
+        return f"superseded: {who} joined later under the same member id"
+
 
 class Sightings(NamedTuple):
     """One look into the store.

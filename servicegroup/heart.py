@@ -352,7 +352,7 @@ class Heart:
                 report.forget(key)
             return
         self._forget(membership, leave=False)
-        reason = _reason(lost)
+        reason = lost.reason
         LOG.error("%r is no longer a member and stops beating: %s", membership, reason)
         self._call_back(membership.tell_lost(reason, for_good=True))
 
@@ -363,7 +363,7 @@ class Heart:
             return
         report.drop(key, leave=False)
         if (membership := self._memberships.get(key)) is not None:
-            name, reason = report.door.name, _reason(lost)
+            name, reason = report.door.name, lost.reason
             LOG.error("%r is a member still, but not in %s any more: %s", membership, name, reason)
 
     def _forget(self, membership: Membership, *, leave: bool) -> None:
@@ -396,11 +396,3 @@ class Heart:
                 LOG.exception("the on_lost callback failed")
 
         self._tell.submit(run)
-
-
-def _reason(lost: Lost) -> str:
-    if lost.loss is not Loss.SUPERSEDED:
-        return "removed by an operator"
-    by = lost.by
-    who = f"process {by.process_id} on host {by.hostname}" if by else "another process"
-    return f"superseded: {who} joined later under the same member id"

@@ -4,7 +4,6 @@ No limit is ever reached here (``service_down_time`` is a minute): whatever is c
 called so by a guardian.
 """
 
-import importlib.util
 import json
 import os
 import signal
@@ -344,7 +343,6 @@ def test_all_stores_are_told(daemon, make, at_rest, tmp_path):
     assert memory < SMALL
 
 
-@pytest.mark.skipif(importlib.util.find_spec("eventlet") is None, reason="needs eventlet")
 @pytest.mark.parametrize("kind", ["sqlite"])
 def test_green_threads_have_one_too(url, observer, eventually):
     options = json.dumps({"guardian": True, **PATIENT, "report_interval": 0.1})
