@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
+import functools
 import os
 import threading
 from collections.abc import Mapping
@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
 
-from servicegroup import config, loading
+from servicegroup import config, lifetime, loading
 from servicegroup.exceptions import (
     ConfigurationError,
     DriverUnavailable,
-    InvalidMember,
     LivenessUnknown,
     MemberExists,
     ServiceGroupError,
@@ -28,7 +27,7 @@ from servicegroup.roster import Roster
 from servicegroup.status import Cause, Liveness, MemberStatus
 from servicegroup.unsure import RAISE, Unknown
 from servicegroup.watch import Watch
-from servicegroup.workers import MARK, is_worker, place, worker_id
+from servicegroup.workers import stored_id
 
 if TYPE_CHECKING:
     from servicegroup.conductors import Conductors
@@ -72,7 +71,7 @@ class ServiceGroup:
             self._process: Process | None = self._made()
         except cfg.ConfigSourceValueError as error:  # an option of the driver
             raise config.invalid(error) from error
-        _instances.add(self)
+        lifetime.begin(self)
 
     # -- members ------------------------------------------------------------------------------
 
@@ -123,9 +122,10 @@ class ServiceGroup:
                 "takeover=False has to ask the store: it cannot be with wait=False"
             )
         process = self._running()
+        seat = functools.partial(process.seats.take, group_id, member_id)
         member = Member(
             check_text("group id", group_id),
-            self._stored_id(process, group_id, member_id, worker),
+            stored_id(check_text("member id", member_id), worker, seat),
             check_text("name", group_id if name is None else name),
             self.settings.host,
             process.pid,
@@ -364,7 +364,7 @@ class ServiceGroup:
             self._closed = True
         if process is None or process.pid != os.getpid():
             return
-        _instances.discard(self)
+        lifetime.end(self)
         process.close(self.settings.stop_deadline)
 
     def __enter__(self) -> ServiceGroup:
@@ -380,7 +380,7 @@ class ServiceGroup:
         if process is None:
             return
         # Never finalised: closing an inherited connection would hang up the parent's.
-        _inherited.append(process)
+        lifetime.keep(process)
         process.inherited()
 
     def _running(self) -> Process:
@@ -396,19 +396,6 @@ class ServiceGroup:
 
     def _made(self) -> Process:
         return Process(self._conf, self.settings, self._kind, self._further)
-
-    @staticmethod
-    def _stored_id(process: Process, group_id: str, member_id: str, worker: bool | int) -> str:
-        check_text("member id", member_id)
-        if is_worker(member_id):
-            raise InvalidMember(
-                f"member id {member_id!r} is kept for a worker: join({place(member_id)[0]!r}, "
-                f"worker={place(member_id)[1]}), or leave {MARK!r} out"
-            )
-        if worker is False:
-            return member_id
-        number = process.seats.take(group_id, member_id) if worker is True else worker
-        return check_text("worker's id", worker_id(member_id, number))
 
     def _verdict(self, group_id: str, member_id: str, *, counted: bool = True) -> Liveness:
         check_text("group id", group_id)
@@ -431,22 +418,3 @@ class ServiceGroup:
 def _driver_name(conf: cfg.ConfigOpts) -> str:
     name: str = conf[config.GROUP].driver
     return name
-
-
-#: Those not closed yet; kept alive, so that the regular exit leaves for them.
-_instances: set[ServiceGroup] = set()
-_inherited: list[Process] = []
-
-
-def _after_fork_in_child() -> None:
-    for service_group in list(_instances):
-        service_group.after_fork()
-
-
-def _close_all() -> None:
-    for service_group in list(_instances):
-        service_group.close()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
-atexit.register(_close_all)

@@ -7,10 +7,10 @@ number 0 has the member's own id, and with it the service record that holds the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from servicegroup.exceptions import InvalidMember
-from servicegroup.model import MAX_TEXT, State
+from servicegroup.model import MAX_TEXT, State, check_text
 from servicegroup.status import Cause, MemberStatus
 
 #: What stands between a member's id and a worker's number; no other member may have it in its id.
@@ -51,6 +51,24 @@ def family(member_id: str) -> list[str]:
 def is_worker(member_id: str) -> bool:
     """Whether this is the stored id of a worker other than number 0."""
     return MARK in member_id and place(member_id)[1] > 0
+
+
+def stored_id(member_id: str, worker: bool | int, seat: Callable[[], int]) -> str:
+    """Return the id under which a process is stored that joins as a member, or a worker of it.
+
+    :param worker: False for the member itself, or its number; True for what *seat* returns
+    :raises InvalidMember: such an id is kept for workers, or there can be none of that number
+    """
+    if is_worker(member_id):
+        plain, number = place(member_id)
+        raise InvalidMember(
+            f"member id {member_id!r} is kept for a worker: join({plain!r}, worker={number}), or "
+            f"leave {MARK!r} out"
+        )
+    if worker is False:
+        return member_id
+    number = seat() if worker is True else worker
+    return check_text("worker's id", worker_id(member_id, number))
 
 
 def fold(statuses: Iterable[MemberStatus]) -> Iterator[MemberStatus]:

@@ -47,7 +47,7 @@ class KubernetesDriver(driver.Driver):
         reader, history = Reader(), History(self._client.clock, limit)
         own = OwnBeat(self._client, context.instance_id, settings, options.owner)
         self._members = Members(self._client, reader, context.instance_id, settings, own)
-        self._sight = Sight(self._client, reader, history, limit)
+        self._sight = Sight(self._client, reader, history, settings)
         self._others = Others(self._client)
         self._watches: Watches | PodWatches = Watches(self._client, history, timeout, limit)
         if self._pods is not None:

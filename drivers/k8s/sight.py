@@ -7,6 +7,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from servicegroup.config import Settings
 from servicegroup.driver import Sightings
 from servicegroup.exceptions import ConfigurationError
 from servicegroup.model import Ending, EndKind, Member, Sighting
@@ -40,11 +41,14 @@ class Beat(NamedTuple):
 class Sight:
     """What members there are, and how they are. Usable from any thread."""
 
-    def __init__(self, client: Client, reader: Reader, history: History, limit: float) -> None:
+    def __init__(
+        self, client: Client, reader: Reader, history: History, settings: Settings
+    ) -> None:
         self._client = client
         self._reader = reader
         self._history = history
-        self._limit = limit
+        self._limit = settings.service_down_time
+        self._steady_gap = settings.steady_gap
         self._others = Others(client)
         self._foreign: set[str] = set()
 
@@ -232,8 +236,13 @@ class Sight:
                 beats[instance_id] = Beat(lease, 0.0, 0.0)
 
     def _witnessed(self, beats: Iterable[Beat]) -> bool:
-        """Whether one of them was heard throughout the limit."""
-        limit = self._limit
+        """Whether one of them was heard throughout the limit, and still is.
+
+        By what it wrote itself, too: a server that hung stores, when it is back, what was sent to
+        it before. Then a sign of life changes that is as old as those that it would vouch against.
+        """
+        limit, gap, clock = self._limit, self._steady_gap, self._client.clock
+        latest = clock.bounds(clock.now())[1] if clock.known else float("-inf")
         for lease, least, most in beats:
             renewed, steady = (
                 leases.seconds(lease.spec.renewed),
@@ -241,7 +250,7 @@ class Sight:
             )
             if renewed is None or steady is None or not is_alive(lease):
                 continue
-            if self._history.judged(least, most) <= limit and renewed - steady + least >= limit:
+            if max(most, latest - renewed) <= gap and renewed - steady + least >= limit:
                 return True
         return False
 

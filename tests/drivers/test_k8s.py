@@ -1,6 +1,7 @@
 """The k8s driver on the test server: the whole contract."""
 
 import itertools
+from datetime import datetime, timedelta
 
 import pytest
 from servers.kubernetes import Kubernetes
@@ -8,7 +9,10 @@ from servers.kubernetes import Kubernetes
 from servicegroup.driver import Capability
 from servicegroup.drivers.k8s import KubernetesDriver
 from servicegroup.drivers.k8s.clock import Clock
+from servicegroup.drivers.k8s.layout import beat_name
+from servicegroup.model import State
 from servicegroup.testing import DriverConformance, Store
+from servicegroup.testing.scene import beat_on, join, silence, state, states
 
 _numbers = itertools.count()
 
@@ -25,9 +29,13 @@ def _clock(monkeypatch):
     monkeypatch.setattr(Clock, "now", staticmethod(lambda: now() + Passed.seconds))
 
 
-def make_store(server: Kubernetes, folder, kind="k8s", **options):
+def make_namespace(server: Kubernetes) -> str:
+    return server.create_namespace(f"test-{next(_numbers)}")
+
+
+def make_store(server: Kubernetes, folder, kind="k8s", namespace=None, **options):
     """An empty namespace on this server, whose time passes by hand."""
-    namespace = server.create_namespace(f"test-{next(_numbers)}")
+    namespace = namespace or make_namespace(server)
     config = server.kubeconfig(folder / "config", namespace=namespace)
 
     def age(seconds):
@@ -63,3 +71,22 @@ class TestPods(DriverConformance):
         how = {"mode": "pod", "label_selector": "app={group}"}
         with make_store(kubernetes, tmp_path, kind=self.Pods, **how) as store:
             yield store
+
+
+def test_a_beat_that_was_stored_late_is_no_witness(kubernetes, tmp_path):
+    """A server that hung stores what was sent to it before: a change that nobody made just now."""
+    namespace = make_namespace(kubernetes)
+    leases = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+    with make_store(kubernetes, tmp_path, namespace=namespace) as store:
+        silent, witness, observer = store.driver(), store.driver(), store.driver()
+        beating = {one: [join(one, who)] for one, who in ((silent, "silent"), (witness, "witness"))}
+        beat_on(store, beating, 1.1 * store.settings.service_down_time)
+        path = f"{leases}/{beat_name(witness.context.instance_id)}"
+        _, lease = kubernetes.request("GET", path)
+        sent = datetime.fromisoformat(lease["spec"]["renewTime"]) + timedelta(seconds=10)
+        store.pass_time(silence(store) - 1)
+        assert state(store, observer, "silent") is State.UNKNOWN
+        store.pass_time(1)
+        lease["spec"]["renewTime"] = sent.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        assert kubernetes.request("PUT", path, lease)[0] == 200
+        assert states(store, observer) == {"silent": State.UNKNOWN, "witness": State.UP}

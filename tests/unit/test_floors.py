@@ -31,7 +31,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"heart", "watch"},
     ],
     "F3": [
-        {"process", "services", "schema", "spelling", "conductors", "hypervisors"},
+        {"process", "lifetime", "services", "schema", "spelling", "conductors", "hypervisors"},
         {"roster"},
         {"readiness"},
         {"api"},
