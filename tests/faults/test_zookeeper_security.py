@@ -124,7 +124,7 @@ def sasl_server(server_home, tmp_path_factory):
     (folder / "jaas.conf").write_text(JAAS)
     provider = "org.apache.zookeeper.server.auth.SASLAuthenticationProvider"
     with requirements():
-        server = ZooKeeper(server_home, {"authProvider.1": provider})
+        server = ZooKeeper(server_home, **{"authProvider.1": provider})
     jaas = f"-Djava.security.auth.login.config={folder / 'jaas.conf'}"
     server.java = (*ZooKeeper.java, jaas)
     with server:

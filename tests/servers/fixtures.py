@@ -1,7 +1,7 @@
 """Fixtures that start private servers, and the account of what was left out for want of one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -22,8 +22,7 @@ from servers.requirement import REQUIRE_VARIABLE, MissingError, servers_required
 from servers.zookeeper import Ensemble, ZooKeeper
 
 S = TypeVar("S", bound=Server)
-D = TypeVar("D", bound=DatabaseServer)
-D_co = TypeVar("D_co", bound=DatabaseServer, covariant=True)
+S_co = TypeVar("S_co", bound=Server, covariant=True)
 
 #: Each kind of server, by the name of its fixture.
 SHARED = (
@@ -39,24 +38,10 @@ SHARED = (
 )
 
 
-class DatabaseFactory(Protocol[D_co]):
-    """Starts one more database server, ended after the test."""
+class Factory(Protocol[S_co]):
+    """Starts one more server, as its class says how; ended after the test."""
 
-    def __call__(
-        self, *, skewable: bool = False, settings: Mapping[str, str] | None = None
-    ) -> D_co: ...
-
-
-class KubernetesFactory(Protocol):
-    """Starts one more API server, ended after the test."""
-
-    def __call__(self, **how: Any) -> Kubernetes: ...
-
-
-class MemcachedFactory(Protocol):
-    """Starts one more memcached, ended after the test."""
-
-    def __call__(self, **how: Any) -> Memcached: ...
+    def __call__(self, *arguments: Any, **how: Any) -> S_co: ...
 
 
 @contextmanager
@@ -77,58 +62,53 @@ def server_home() -> Iterator[Home]:
         yield home
 
 
-@pytest.fixture(scope="session")
-def postgresql(server_home: Home) -> Iterator[PostgreSQL]:
-    """Run one PostgreSQL server for the whole session; tests take databases of their own."""
-    yield from _shared(lambda: PostgreSQL(server_home))
+def _shared(kind: Callable[[Home], S]) -> Any:
+    @pytest.fixture(scope="session")
+    def shared(server_home: Home) -> Iterator[S]:
+        with requirements():
+            server = kind(server_home)
+        with server:
+            yield server
+
+    return shared
 
 
-@pytest.fixture(scope="session")
-def mariadb(server_home: Home) -> Iterator[MariaDB]:
-    """Run one MariaDB server for the whole session; tests take databases of their own."""
-    yield from _shared(lambda: MariaDB(server_home))
+def _factory(kind: Callable[..., S]) -> Any:
+    @pytest.fixture
+    def factory(server_home: Home) -> Iterator[Factory[S]]:
+        with ExitStack() as started:
+
+            def make(*arguments: Any, **how: Any) -> S:
+                with requirements():
+                    server = kind(server_home, *arguments, **how)
+                started.enter_context(server)
+                return server
+
+            yield make
+
+    return factory
 
 
-@pytest.fixture(scope="session")
-def zookeeper(server_home: Home) -> Iterator[ZooKeeper]:
-    """Run one ZooKeeper server for the whole session; tests take roots of their own."""
-    yield from _shared(lambda: ZooKeeper(server_home))
+# One of each for the whole session. Tests take databases, roots, namespaces, topics or groups of
+# their own in it; a test that takes memcached or Redis may flush it.
+postgresql = _shared(PostgreSQL)
+mariadb = _shared(MariaDB)
+zookeeper = _shared(ZooKeeper)
+memcached = _shared(Memcached)
+kubernetes = _shared(Kubernetes)
+rabbitmq = _shared(RabbitMQ)
+redis = _shared(Redis)
+etcd = _shared(Etcd)
+ironic = _shared(Ironic)
 
-
-@pytest.fixture(scope="session")
-def memcached(server_home: Home) -> Iterator[Memcached]:
-    """Run one memcached for the whole session; a test that takes it may flush it."""
-    yield from _shared(lambda: Memcached(server_home))
-
-
-@pytest.fixture(scope="session")
-def kubernetes(server_home: Home) -> Iterator[Kubernetes]:
-    """Run one API server for the whole session; tests take namespaces of their own."""
-    yield from _shared(lambda: Kubernetes(server_home))
-
-
-@pytest.fixture(scope="session")
-def rabbitmq(server_home: Home) -> Iterator[RabbitMQ]:
-    """Run one RabbitMQ broker for the whole session; tests take topics and pools of their own."""
-    yield from _shared(lambda: RabbitMQ(server_home))
-
-
-@pytest.fixture(scope="session")
-def redis(server_home: Home) -> Iterator[Redis]:
-    """Run one Redis for the whole session; a test that takes it may flush it."""
-    yield from _shared(lambda: Redis(server_home))
-
-
-@pytest.fixture(scope="session")
-def etcd(server_home: Home) -> Iterator[Etcd]:
-    """Run one etcd for the whole session; tests take groups of their own."""
-    yield from _shared(lambda: Etcd(server_home))
-
-
-@pytest.fixture(scope="session")
-def ironic(server_home: Home) -> Iterator[Ironic]:
-    """Run one ironic for the whole session; a test ends the nodes that it made."""
-    yield from _shared(lambda: Ironic(server_home))
+# To start those that a test may kill, pause or restart.
+postgresql_server = _factory(PostgreSQL)
+mariadb_server = _factory(MariaDB)
+zookeeper_server = _factory(ZooKeeper)
+memcached_server = _factory(Memcached)
+kubernetes_server = _factory(Kubernetes)
+redis_server = _factory(Redis)
+nagios_server = _factory(Nagios)
 
 
 @pytest.fixture
@@ -144,32 +124,6 @@ def mariadb_url(mariadb: MariaDB) -> Iterator[str]:
 
 
 @pytest.fixture
-def postgresql_server(server_home: Home) -> Iterator[DatabaseFactory[PostgreSQL]]:
-    """Start PostgreSQL servers that the test may kill, pause or restart."""
-    yield from _factory(PostgreSQL, server_home)
-
-
-@pytest.fixture
-def mariadb_server(server_home: Home) -> Iterator[DatabaseFactory[MariaDB]]:
-    """Start MariaDB servers that the test may kill, pause or restart."""
-    yield from _factory(MariaDB, server_home)
-
-
-@pytest.fixture
-def zookeeper_server(server_home: Home) -> Iterator[Callable[..., ZooKeeper]]:
-    """Start ZooKeeper servers that the test may kill, pause or restart."""
-    with ExitStack() as started:
-
-        def make(**settings: str) -> ZooKeeper:
-            with requirements():
-                server = ZooKeeper(server_home, settings)
-            started.enter_context(server)
-            return server
-
-        yield make
-
-
-@pytest.fixture
 def zookeeper_ensemble(server_home: Home) -> Iterator[Ensemble]:
     """Start three ZooKeeper servers that keep one set of data."""
     with requirements():
@@ -178,84 +132,10 @@ def zookeeper_ensemble(server_home: Home) -> Iterator[Ensemble]:
         yield ensemble
 
 
-@pytest.fixture
-def redis_server(server_home: Home) -> Iterator[Callable[[], Redis]]:
-    """Start Redis servers that the test may kill, pause or restart."""
-    with ExitStack() as started:
-
-        def make() -> Redis:
-            with requirements():
-                server = Redis(server_home)
-            started.enter_context(server)
-            return server
-
-        yield make
-
-
-@pytest.fixture
-def memcached_server(server_home: Home) -> Iterator[MemcachedFactory]:
-    """Start memcached servers that the test may kill, pause or restart."""
-    with ExitStack() as started:
-
-        def make(**how: Any) -> Memcached:
-            with requirements():
-                server = Memcached(server_home, **how)
-            started.enter_context(server)
-            return server
-
-        yield make
-
-
-@pytest.fixture
-def kubernetes_server(server_home: Home) -> Iterator[KubernetesFactory]:
-    """Start API servers that the test may kill, pause or restart."""
-    with ExitStack() as started:
-
-        def make(**how: Any) -> Kubernetes:
-            with requirements():
-                server = Kubernetes(server_home, **how)
-            started.enter_context(server)
-            return server
-
-        yield make
-
-
-@pytest.fixture
-def nagios_server(server_home: Home) -> Iterator[Callable[..., Nagios]]:
-    """Start Nagios servers that the test may kill, pause or reload."""
-    with ExitStack() as started:
-
-        def make(hosts: Mapping[str, Iterable[str]], **how: Any) -> Nagios:
-            with requirements():
-                server = Nagios(server_home, hosts, **how)
-            return started.enter_context(server)
-
-        yield make
-
-
-def _shared(make: Callable[[], S]) -> Iterator[S]:
-    with requirements():
-        server = make()
-    with server:
-        yield server
-
-
 def _database(server: DatabaseServer) -> Iterator[str]:
     url = server.create_database()
     yield url
     server.drop_database(url)
-
-
-def _factory(kind: type[D], home: Home) -> Iterator[DatabaseFactory[D]]:
-    with ExitStack() as started:
-
-        def make(*, skewable: bool = False, settings: Mapping[str, str] | None = None) -> D:
-            with requirements():
-                server = kind(home, skewable=skewable, settings=settings)
-            started.enter_context(server)
-            return server
-
-        yield make
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,14 +4,14 @@ import http.client
 import json
 import os
 import ssl
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
+from servers.certificate import self_signed
 from servers.home import Home
 from servers.process import Server
-from servers.requirement import MissingError, find_program
+from servers.requirement import MissingError
 
 #: Seconds for one command of a test.
 PATIENCE = 10.0
@@ -63,14 +63,8 @@ class Kubernetes(Server):
     def prepare(self) -> None:
         if not self.tls:
             return
-        key = self.folder / "key.pem"
-        kind = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-x509"]
-        names = ["-subj", "/CN=test", "-addext", f"subjectAltName=IP:{self.host}"]
-        files = ["-keyout", str(key), "-out", str(self.certificate)]
-        openssl = str(find_program("openssl", "openssl"))
-        command = [openssl, "req", *kind, *names, *files]
-        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
-        (self.folder / "both.pem").write_bytes(self.certificate.read_bytes() + key.read_bytes())
+        certificate, key = self_signed(self.folder, self.host)
+        (self.folder / "both.pem").write_bytes(certificate.read_bytes() + key.read_bytes())
 
     def command(self) -> list[str]:
         where = ["--port", str(self.ports[0]), "--control", str(self.ports[1])]

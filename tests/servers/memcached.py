@@ -4,12 +4,12 @@ import contextlib
 import re
 import socket
 import ssl
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote_to_bytes
 
+from servers.certificate import self_signed
 from servers.home import Home
 from servers.process import Server
 from servers.requirement import find_program
@@ -64,13 +64,7 @@ class Memcached(Server):
     def prepare(self) -> None:
         if not self.tls:
             return
-        key = self.folder / "key.pem"
-        kind = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-x509"]
-        names = ["-subj", "/CN=test", "-addext", f"subjectAltName=IP:{self.host}"]
-        files = ["-keyout", str(key), "-out", str(self.certificate)]
-        openssl = str(find_program("openssl", "openssl"))
-        command = [openssl, "req", *kind, *names, *files]
-        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
+        _, key = self_signed(self.folder, self.host)
         key.chmod(0o644)
 
     def command(self) -> list[str]:

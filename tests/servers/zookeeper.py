@@ -47,9 +47,9 @@ class ZooKeeper(Server):
         "-XX:TieredStopAtLevel=1",
     )
 
-    def __init__(self, home: Home, settings: dict[str, str] | None = None) -> None:
+    def __init__(self, home: Home, **settings: str) -> None:
         super().__init__(home)
-        self.settings = {**SETTINGS, **(settings or {})}
+        self.settings = {**SETTINGS, **settings}
 
     @classmethod
     def find(cls) -> None:
@@ -113,7 +113,7 @@ class _EnsembleMember(ZooKeeper):
 
     def __init__(self, home: Home, number: int, peers: list[str], port: int) -> None:
         servers = {f"server.{n}": peer for n, peer in enumerate(peers, 1)}
-        super().__init__(home, {**servers, "initLimit": "100", "syncLimit": "50"})
+        super().__init__(home, **servers, initLimit="100", syncLimit="50")
         self.ports = [port]
         self.alone = True
         self._number = number

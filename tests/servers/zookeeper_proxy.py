@@ -1,13 +1,14 @@
 """A proxy in front of a ZooKeeper server, which counts, refuses, cuts and swallows requests."""
 
 import contextlib
+import functools
 import socket
 import struct
 import threading
 import time
-from typing import Self
+from collections.abc import Callable, Iterable
 
-from servers.ports import LOOPBACK
+from servers.passage import Passage
 from servers.zookeeper import ZooKeeper
 
 _UNIMPLEMENTED = -6
@@ -17,14 +18,13 @@ _REQUEST = struct.Struct("!ii")
 PING = 11
 
 
-class Proxy:
-    """Passes requests on one by one; as a context manager started and closed.
+class Proxy(Passage):
+    """Passes requests on one by one.
 
     :param lacks: opcodes that are answered as by a server which does not know them
     """
 
     def __init__(self, server: ZooKeeper, lacks: tuple[int, ...] = ()) -> None:
-        self._server = (server.host, server.port)
         self.lacks = lacks
         #: Opcodes at which the connection is closed.
         self.hangs_up_at: tuple[int, ...] = ()
@@ -32,51 +32,17 @@ class Proxy:
         self.asked: list[int] = []
         #: While it is set, nothing is passed on either way, and connections stay.
         self.black_hole = threading.Event()
-        self._listener = socket.create_server((LOOPBACK, 0))
-        self.address = f"{LOOPBACK}:{self._listener.getsockname()[1]}"
-        self._lock = threading.Lock()
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
+        super().__init__((server.host, server.port))
 
-    def cut(self) -> None:
-        """Close all connections; new ones are taken."""
-        with self._lock:
-            cut, self._open = self._open, []
-        for one in cut:
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
+    def close(self) -> None:
+        """Let go what is held back, and end."""
         self.black_hole.clear()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._threads[0].join(5)
-        self.cut()
-        for thread in self._threads:
-            thread.join(5)
+        super().close()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            try:
-                server = socket.create_connection(self._server)
-            except OSError:
-                client.close()
-                continue
-            with self._lock:
-                self._open += (client, server)
-            reply = threading.Lock()
-            for way in (self._requests, self._replies):
-                thread = threading.Thread(target=way, args=(client, server, reply), daemon=True)
-                self._threads.append(thread)
-                thread.start()
+    def carry(self, client: socket.socket, server: socket.socket) -> Iterable[Callable[[], None]]:
+        reply = threading.Lock()
+        for way in (self._requests, self._replies):
+            yield functools.partial(way, client, server, reply)
 
     def _requests(
         self, client: socket.socket, server: socket.socket, reply: threading.Lock
