@@ -18,9 +18,10 @@ _GROUP = re.compile(r"[a-zA-Z0-9_.-]*")
 class Conductor(NamedTuple):
     """One conductor: who it is, what it serves, and the verdict on it.
 
-    ``serving``: whether it is on the rings. Those that are up are; so is one that steps down for a
-    planned restart, until its ``hold`` is over, and one of which nobody can tell, unless it was
-    known to be down before. ``hold``: seconds for which its nodes wait for it yet, if they do.
+    ``serving``: whether it has a share of the nodes. Those that are up have; so has one that steps
+    down for a planned restart, until its ``hold`` is over, and one of which nobody can tell, unless
+    it was known to be down before. ``hold``: seconds for which its nodes wait for it yet, if they
+    do.
     """
 
     hostname: str
@@ -81,22 +82,30 @@ class NodeMove(NamedTuple):
 
 
 class FleetMapping(NamedTuple):
-    """Who serves each node of the whole fleet, by the rings of one ``generation``."""
+    """Who serves each node of the whole fleet, by the conductors of one ``generation``."""
 
     generation: int
     #: {uuid of a node: host name, ``None`` where nobody can}
     conductors: Mapping[str, str | None]
 
 
-class RingLoad(NamedTuple):
-    """What the hosts of one ring have to do. Kinds of nodes with the same hosts share a ring.
+class Load(NamedTuple):
+    """What some hosts have to do that share the same kinds of nodes.
 
-    ``nodes``: how many nodes each of ``ring.hosts`` serves through it.
+    ``portions``: how much of all the nodes there could be is each host's; together 1. ``nodes``:
+    how many it serves of those there are. ``ring``: with policy ``ring``, their ring.
     """
 
     kinds: Sequence[Kind]
-    ring: HashRing
+    policy: str
+    portions: Mapping[str, float]
     nodes: Mapping[str, int]
+    ring: HashRing | None = None
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """The hosts, sorted."""
+        return sorted(self.nodes)
 
 
 class Said(NamedTuple):
@@ -136,27 +145,6 @@ def described(
     return attributes if weight == 1 else {**attributes, "weight": weight}
 
 
-def check_hostname(hostname: object) -> str:
-    """Return *hostname* if it may be a conductor's: ``host``, ``host:port`` or ``[v6]:port``.
-
-    :raises InvalidMember: it may not
-    """
-    text = check_text("host name", hostname)
-    host, port = text, None
-    if text.startswith("["):
-        host, closed, rest = text[1:].partition("]")
-        port = rest[1:] if rest.startswith(":") else None
-        if not closed or (rest and port is None):
-            raise _malformed(text, "what follows '[' must be an address and ']'")
-    elif text.count(":") == 1:
-        host, _, port = text.partition(":")
-    if not host:
-        raise _malformed(text, "there is no host in it")
-    if port is not None and not (port.isascii() and port.isdigit() and int(port) < 2**16):
-        raise _malformed(text, f"{port!r} is no port")
-    return text
-
-
 def check_conductor_group(name: object) -> str:
     """Return the name of a conductor group in lower case.
 
@@ -177,9 +165,3 @@ def _checked_drivers(drivers: Iterable[str]) -> list[str]:
     if not names:
         raise InvalidMember("drivers is empty: name at least one that the conductor can serve")
     return names
-
-
-def _malformed(hostname: str, why: str) -> InvalidMember:
-    return InvalidMember(
-        f"host name {hostname!r} is malformed: {why}; use host, host:port or [v6]:port"
-    )

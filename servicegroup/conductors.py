@@ -1,8 +1,8 @@
 """Conductors, and which of them serves which node.
 
 A conductor is a member of ``[servicegroup_conductor] group`` that publishes its ``conductor_group``
-and its ``drivers``. The nodes of one group and driver are shared by a hash ring among the
-conductors that are not down: the mapping that Ironic itself uses.
+and its ``drivers``. The nodes of one group and driver are shared among the conductors that are not
+down: by a hash ring, which is the mapping that Ironic itself uses, or by another policy.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from servicegroup import served
 from servicegroup.clock import boottime
 from servicegroup.conductor import (
     Conductor,
     FleetMapping,
+    Load,
     NodeMove,
     Page,
     PlacedNode,
-    RingLoad,
     Said,
-    check_hostname,
     described,
 )
 from servicegroup.config import Settings
@@ -30,15 +30,17 @@ from servicegroup.exceptions import (
     NoSuchConductor,
     ServiceGroupError,
 )
-from servicegroup.hashring import HashRing, Move
-from servicegroup.inventory import Inventory, Kind, Node, Places, Query, no_such_node
+from servicegroup.hashring import Move
+from servicegroup.hostname import check_hostname
+from servicegroup.inventory import Inventory, Kind, Node, Query, no_such_node
 from servicegroup.membership import Membership
 from servicegroup.model import State
-from servicegroup.rings import Rings, Server, owners
+from servicegroup.shares import Server, Shares
+from servicegroup.sharing import shares
 from servicegroup.status import MemberStatus, in_words
 from servicegroup.watch import Watch
 
-#: Rings that are remembered for :meth:`Conductors.moved`.
+#: Generations that are remembered for :meth:`Conductors.moved`.
 REMEMBERED = 64
 #: Seconds: the longest hold. Nodes of a conductor that does not come back are served by nobody.
 LONGEST_HOLD = 86400.0
@@ -70,9 +72,9 @@ class Conductors:
         self._lock = threading.RLock()
         self._watch: Watch | None = None
         self._conductors: dict[str, Conductor] = {}
-        self._rings = Rings((), settings.partition_exponent)
+        self._shares = self._shared(())
         # Who served: from it the rings of then are made again, at the cost of what differs.
-        self._history = collections.OrderedDict({0: self._rings.servers})
+        self._history = collections.OrderedDict({0: self._shares.servers})
         self._generation = 0
         self._held: dict[tuple[str, int], float] = {}  # first seen stepped down, by our clock
         self._changes_at = float("inf")  # when a hold is over, by our clock
@@ -168,56 +170,52 @@ class Conductors:
             if found is None:
                 raise no_such_node(node)
             node = found
-        return self._placed(self.rings(), node)
+        return served.placed(self.shares(), node)
 
     def place(self, nodes: Iterable[Node]) -> Sequence[PlacedNode]:
         """Return who serves each of some nodes, by one look at the conductors."""
-        rings = self.rings()
-        return [self._placed(rings, node) for node in nodes]
+        shares = self.shares()
+        return [served.placed(shares, node) for node in nodes]
 
     def nodes(self, query: Query = Query()) -> Page:  # noqa: B008 - a tuple
         """Return a page of all nodes, with their conductors."""
-        rings = self.rings()
-        return self._page(rings, query)
+        return served.page(self._inventory, self.shares(), query)
 
     def nodes_of(self, hostname: str, query: Query = Query()) -> Page:  # noqa: B008
         """Return a page of the nodes that a conductor serves: ``query.limit`` of them if there are.
 
-        Each page is answered by the rings of its own moment. So of the nodes that the conductor
+        Each page is answered by the shares of its own moment. So of the nodes that the conductor
         serves all the while until the last page, each is listed once and none is left out, for any
         size of pages; those that come or go meanwhile may be on a page or not, on none twice.
 
+        By index with policy ``ring``; with the others each node is looked at until the page is
+        full.
+
         :raises NoSuchConductor: there is none of that name; one that is down serves no nodes
         """
-        rings, places = self._places(hostname)
-        return self._page(rings, query._replace(places=places), hostname)
+        return served.page(self._inventory, self._shares_with(hostname), query, hostname)
 
     def count_of(self, hostname: str, where: Mapping[str, Any] | None = None) -> int:
         """Return exactly how many nodes a conductor serves; *where* as in :class:`Query`.
 
         :raises NoSuchConductor: there is none of that name
         """
-        _, places = self._places(hostname)
-        return self._inventory.count(Query(places, where or {})) if places else 0
+        return served.count(self._inventory, self._shares_with(hostname), hostname, where or {})
 
     def mapping(self) -> FleetMapping:
         """Return who serves each node there is. Reads all their keys, and no more."""
         with self._lock:
-            rings = self.rings()
+            shares = self.shares()
             generation = self._generation
         found: dict[str, str | None] = {}
         for kind in self._inventory.kinds():
             uuids, places = self._inventory.keys(kind)
-            ring = rings.ring(kind)
-            if ring.hosts:
-                found.update(zip(uuids, owners(ring, places), strict=True))
-            else:
-                found.update(dict.fromkeys(uuids))
+            found.update(zip(uuids, shares.owners(kind, uuids, places), strict=True))
         return FleetMapping(generation, found)
 
-    def loads(self) -> Sequence[RingLoad]:
-        """Return what the hosts of each ring have to do. Reads the positions of all nodes."""
-        return self._loads(self.rings(), self._inventory.kinds())
+    def loads(self) -> Sequence[Load]:
+        """Return what those have to do who share nodes. Reads the positions of all nodes."""
+        return served.loads(self._inventory, self.shares(), self._inventory.kinds())
 
     def counts(self) -> dict[str | None, int]:
         """Return how many nodes each conductor serves; under ``None``, how many nobody can.
@@ -225,11 +223,10 @@ class Conductors:
         Conductors that serve none are there, too. Reads the positions of all nodes.
         """
         with self._lock:
-            rings = self.rings()
+            shares = self.shares()
             counts: dict[str | None, int] = dict.fromkeys(self._conductors, 0)
         kinds = self._inventory.kinds()
-        loads = self._loads(rings, kinds)
-        for load in loads:
+        for load in served.loads(self._inventory, shares, kinds):
             for host, count in load.nodes.items():
                 counts[host] += count
         counts[None] = sum(kinds.values()) - sum(counts.values())
@@ -239,40 +236,40 @@ class Conductors:
 
     @property
     def generation(self) -> int:
-        """The number of the rings as they are now: another one whenever nodes may have moved."""
+        """The number of the shares as they are now: another one whenever conductors came or went.
+
+        With policy ``bounded`` nodes that come or go may move others, which this does not count.
+        """
         with self._lock:
             self._refresh()
             return self._generation
 
-    def rings(self) -> Rings:
-        """Return the rings as they are now."""
+    def shares(self) -> Shares:
+        """Return who serves what as it is now; :class:`~servicegroup.rings.Rings`, by default."""
         with self._lock:
             self._refresh()
-            return self._rings
+            return self._shares.as_of_now()
 
     def moved(self, since: int) -> Sequence[NodeMove]:
         """Return exactly the nodes whose conductor is another one than at a ``generation``.
 
-        One that went and came back meanwhile is not among them.
+        One that went and came back meanwhile is not among them. Of the nodes there are now.
 
         :raises ServiceGroupError: the generation is none of the last ``REMEMBERED`` of this object:
             compare two :meth:`mapping` instead
         """
         before, after = self._then_and_now(since)
-        moves = before.moves_to(after)
-        places = {kind: [move.span for move in some] for kind, some in moves.items()}
-        return [
-            NodeMove(node.uuid, before.owner(node), after.owner(node))
-            for node in (self._inventory.nodes(Query(places)) if places else ())
-        ]
+        return [NodeMove(*one) for one in before.moved_to(after, self._inventory)]
 
     def moves(self, since: int) -> Mapping[Kind, Sequence[Move]]:
         """Return what :meth:`moved` does as positions: whoever holds the nodes' own finds them.
 
+        With policy ``ring`` as ranges, and no node is looked at; with the others one by one.
+
         :raises ServiceGroupError: as there
         """
         before, after = self._then_and_now(since)
-        return before.moves_to(after)
+        return before.moves_to(after, self._inventory)
 
     # -- within ---------------------------------------------------------------------------------
 
@@ -299,16 +296,16 @@ class Conductors:
             status.member_id: self._conductor(status, before.get(status.member_id))
             for status in statuses
         }
-        known = {server: server for server in self._rings.servers}
+        known = {server: server for server in self._shares.servers}
         wanted = [
             Server(one.hostname, one.conductor_group, one.drivers, one.weight)
             for one in self._conductors.values()
             if one.serving
         ]
         servers = frozenset(known.get(server, server) for server in wanted)
-        if self._rings.servers == servers:
+        if self._shares.servers == servers:
             return
-        self._rings = Rings(servers, self._settings.partition_exponent, self._rings)
+        self._shares = self._shared(servers, self._shares)
         self._generation += 1
         self._history[self._generation] = servers
         while len(self._history) > REMEMBERED:
@@ -338,20 +335,6 @@ class Conductors:
         self._changes_at = min(self._changes_at, now + left)
         return left
 
-    def _loads(self, rings: Rings, known: Iterable[Kind]) -> Sequence[RingLoad]:
-        there = set(known)
-        kinds: dict[HashRing, list[Kind]] = {}
-        for kind in rings:
-            kinds.setdefault(rings.ring(kind), []).append(kind)
-        loads = []
-        for ring, some in kinds.items():
-            nodes: collections.Counter[str] = collections.Counter(dict.fromkeys(ring.hosts, 0))
-            for kind in some:
-                if kind in there:
-                    nodes.update(owners(ring, self._inventory.keys(kind)[1]))
-            loads.append(RingLoad(some, ring, nodes))
-        return loads
-
     def _known(self, hostname: str) -> Conductor:
         conductor = self._conductors.get(hostname)
         if conductor is None:
@@ -361,39 +344,27 @@ class Conductors:
             )
         return conductor
 
-    def _then_and_now(self, since: int) -> tuple[Rings, Rings]:
+    def _shared(self, servers: Iterable[Server], like: Shares | None = None) -> Shares:
+        policy = self._settings.placement
+        return shares(policy, servers, self._keys, like)
+
+    def _keys(self, kind: Kind) -> tuple[Sequence[str], Sequence[bytes]]:
+        return self._inventory.keys(kind)
+
+    def _then_and_now(self, since: int) -> tuple[Shares, Shares]:
         with self._lock:
-            now = self.rings()
+            now = self.shares()
             servers = self._history.get(since)
             if servers is None:
                 raise ServiceGroupError(
                     f"generation {since!r} is not remembered, only those from "
                     f"{next(iter(self._history))} to {self._generation}: compare with mapping()"
                 )
-        return Rings(servers, self._settings.partition_exponent, now), now
+        return self._shared(servers, now), now
 
-    def _places(self, hostname: str) -> tuple[Rings, Places]:
+    def _shares_with(self, hostname: str) -> Shares:
         check_hostname(hostname)
         with self._lock:
-            rings = self.rings()
+            shares = self.shares()
             self._known(hostname)
-        return rings, rings.places(hostname)
-
-    def _page(self, rings: Rings, query: Query, owner: str | None = None) -> Page:
-        query.checked()
-        limit = query.limit
-        if query.places is not None and not query.places:
-            return Page([], None)
-        more = query if limit is None else query._replace(limit=limit + 1)
-        nodes = self._inventory.nodes(more)
-        if owner is None:
-            placed = [self._placed(rings, node) for node in nodes[:limit]]
-        else:  # they are where its places are
-            placed = [PlacedNode(node, owner) for node in nodes[:limit]]
-        further = limit is not None and len(nodes) > limit
-        return Page(placed, placed[-1].node.uuid if further else None)
-
-    @staticmethod
-    def _placed(rings: Rings, node: Node) -> PlacedNode:
-        owner = rings.owner(node)
-        return PlacedNode(node, owner, "" if owner else rings.why_nobody(node.kind))
+        return shares

@@ -16,6 +16,7 @@ from servicegroup.exceptions import ConfigurationError
 from servicegroup.hashring import LARGEST_EXPONENT, PARTITION_EXPONENT
 from servicegroup.liveness import Limits
 from servicegroup.model import check_text
+from servicegroup.policy import BOUNDED_LOAD, POLICIES, RING, Policy
 
 GROUP = "servicegroup"
 DATABASE_GROUP = "servicegroup_database"
@@ -145,6 +146,34 @@ CONDUCTOR_OPTIONS: Sequence[cfg.Opt] = (
         "share the nodes more evenly and take more memory: 20 bytes each. All processes of a "
         "fleet must use the same; Ironic's is 5.",
     ),
+    cfg.StrOpt(
+        "policy",
+        default=RING,
+        choices=POLICIES,
+        help="How the conductors share the nodes. 'ring' is Ironic's own way, and the only one by "
+        "which the nodes of a conductor are found by index; 'rendezvous' is more even; 'bounded' "
+        "is the ring with a limit to what one conductor has; 'static' follows a table. All "
+        "processes of a fleet must use the same.",
+    ),
+    cfg.FloatOpt(
+        "bounded_load",
+        default=BOUNDED_LOAD,
+        min=1.0,
+        help="With policy 'bounded': how many times its fair share of the nodes a conductor may "
+        "have. Closer to 1 is more even, and moves more nodes when conductors or nodes come or go.",
+    ),
+    cfg.StrOpt(
+        "static_table",
+        sample_default="<none>",
+        help="With policy 'static': path of a JSON file, an object of node uuids and the host "
+        "names of their conductors. Read once, at the start.",
+    ),
+    cfg.StrOpt(
+        "static_otherwise",
+        sample_default="<nobody>",
+        help="With policy 'static': host name of the conductor of all nodes that are not in the "
+        "table.",
+    ),
 )
 HYPERVISOR_GROUP = "servicegroup_hypervisor"
 HYPERVISOR_OPTIONS: Sequence[cfg.Opt] = (
@@ -174,7 +203,7 @@ class Settings:
     guardian: bool
     stop_deadline: float
     conductor_group: str
-    partition_exponent: int
+    placement: Policy
     hypervisor_group: str
 
     @property
@@ -265,7 +294,7 @@ def _settings(conf: cfg.ConfigOpts) -> Settings:
         guardian=values.guardian,
         stop_deadline=values.stop_deadline,
         conductor_group=conf[CONDUCTOR_GROUP].group,
-        partition_exponent=conf[CONDUCTOR_GROUP].partition_exponent,
+        placement=Policy.read(conf[CONDUCTOR_GROUP]),
         hypervisor_group=conf[HYPERVISOR_GROUP].group,
     )
 

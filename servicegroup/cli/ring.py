@@ -6,9 +6,9 @@ import argparse
 import pathlib
 
 from servicegroup.cli.command import YES, Command, UsageError
-from servicegroup.cli.ring_svg import picture, title
+from servicegroup.cli.ring_svg import column, picture, title
 from servicegroup.cli.terminal import printable
-from servicegroup.conductor import RingLoad
+from servicegroup.conductor import Load
 
 _WIDTH = 24
 #: Most hosts of one ring that are shown; of more, those with most and least to do.
@@ -18,7 +18,8 @@ MOST = 40
 class Ring(Command):
     """Draw the rings: how much of each is a conductor's, and how many nodes.
 
-    Conductors that serve the same kinds of nodes are on one ring. '|' marks an equal share.
+    Conductors that serve the same kinds of nodes are on one ring. '|' marks an equal share. With a
+    policy other than 'ring': how much of the nodes is due to each conductor, and how many it has.
     """
 
     examples = (
@@ -50,16 +51,16 @@ class Ring(Command):
             self._draw(load)
         return YES
 
-    def _draw(self, load: RingLoad) -> None:
-        shares = load.ring.shares()
+    def _draw(self, load: Load) -> None:
+        shares = load.portions
         total = sum(load.nodes.values())
         self.say(self.terminal.paint(title(load), "bold"))
         largest = max([*shares.values(), *(n / max(total, 1) for n in load.nodes.values())])
-        names = [printable(host) for host in load.ring.hosts]
+        names = [printable(host) for host in load.hosts]
         width = max(map(len, names))
-        self.say(f"  {'':{width}}  {'share of the ring':{_WIDTH + 7}}  nodes")
+        self.say(f"  {'':{width}}  {column(load):{_WIDTH + 7}}  nodes")
         equal = 1 / len(names)
-        shown = load.ring.hosts
+        shown = load.hosts
         if len(shown) > MOST:
             ordered = sorted(shown, key=lambda host: -load.nodes[host])
             left_out = len(shown) - MOST

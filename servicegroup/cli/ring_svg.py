@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from servicegroup.cli.terminal import printable
-from servicegroup.conductor import RingLoad
-from servicegroup.hashring import TOP
+from servicegroup.conductor import Load
+from servicegroup.hashring import TOP, HashRing
+from servicegroup.policy import RING
 
 _OUTER, _INNER = 150.0, 105.0
 _CENTRE = 190.0
@@ -21,7 +22,7 @@ _MOST = 60
 _MOST_SCATTERED = 100
 
 
-def picture(loads: Sequence[RingLoad]) -> str:
+def picture(loads: Sequence[Load]) -> str:
     """Return the picture of all rings, one below the other."""
     drawn = []
     top = 20.0
@@ -46,43 +47,49 @@ def picture(loads: Sequence[RingLoad]) -> str:
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def title(load: RingLoad) -> str:
+def title(load: Load) -> str:
     """Say in one line which ring it is."""
     group = load.kinds[0].conductor_group
     drivers = printable(", ".join(kind.driver for kind in load.kinds))
     name = f"conductor group {printable(group)}" if group else "default conductor group"
-    hosts, nodes = len(load.ring.hosts), sum(load.nodes.values())
-    return f"{name}, {drivers}: {hosts:,} conductor{'s' * (hosts != 1)}, {nodes:,} nodes"
+    by = "" if load.policy == RING else f", by policy {load.policy}"
+    hosts, nodes = len(load.hosts), sum(load.nodes.values())
+    return f"{name}, {drivers}: {hosts:,} conductor{'s' * (hosts != 1)}, {nodes:,} nodes{by}"
 
 
-def _ring(load: RingLoad) -> tuple[ET.Element, float]:
+def column(load: Load) -> str:
+    """Say what ``portions`` are portions of."""
+    return "share of the ring" if load.policy == RING else "due share"
+
+
+def _ring(load: Load) -> tuple[ET.Element, float]:
     group = ET.Element("g")
     group.append(_text(20, 16, title(load), 16, weight="bold"))
-    shares, hosts = load.ring.shares(), load.ring.hosts
+    shares, hosts = load.portions, load.hosts
     total = sum(load.nodes.values())
     begin = 0.0
     for number, host in enumerate(hosts):
-        pieces = (
-            [(begin, begin + shares[host])] if len(hosts) > _MOST_SCATTERED else _lie(load, host)
-        )
+        pieces = [(begin, begin + shares[host])]
+        if load.ring is not None and len(hosts) <= _MOST_SCATTERED:
+            pieces = _lie(load.ring, host)
         begin += shares[host]
-        drawn = "".join(_piece(start, end) for start, end in pieces)
+        drawn = "".join(_piece(*part) for piece in pieces for part in _halved(*piece))
         path = ET.SubElement(group, "path", d=drawn, fill=_colour(number))
         ET.SubElement(path, "title").text = f"{printable(host)}: {shares[host]:.1%}"
     for line, words in enumerate((f"{len(hosts):,} conductors", f"{total:,} nodes")):
         group.append(_text(_CENTRE, _CENTRE + 16 + 24 * line, words, 18, anchor="middle"))
-    _bars(group, load, shares, total)
+    _bars(group, load, total)
     lines = min(len(hosts), _MOST) + (len(hosts) > _MOST)
     return group, max(2 * _CENTRE, 70 + _LINE * lines) + 20
 
 
-def _bars(group: ET.Element, load: RingLoad, shares: dict[str, float], total: int) -> None:
-    hosts = load.ring.hosts
+def _bars(group: ET.Element, load: Load, total: int) -> None:
+    shares, hosts = load.portions, load.hosts
     ordered = sorted(range(len(hosts)), key=lambda number: -load.nodes[hosts[number]])
     if len(hosts) <= _MOST:
         ordered.sort()
     group.append(_text(_NAMES, 46, "dashed: an equal share", 12))
-    for left, words in ((_SHARES, "share of the ring"), (_SHARES + _BAR + 30, "nodes")):
+    for left, words in ((_SHARES, column(load)), (_SHARES + _BAR + 30, "nodes")):
         group.append(_text(left, 46, words, 12))
     of_nodes = {host: count / total if total else 0.0 for host, count in load.nodes.items()}
     largest = max(*shares.values(), *of_nodes.values(), 1e-9)
@@ -116,24 +123,27 @@ def _bars(group: ET.Element, load: RingLoad, shares: dict[str, float], total: in
         group.append(_text(_NAMES, 66 + _LINE * _MOST, words, 12))
 
 
-def _lie(load: RingLoad, host: str) -> list[tuple[float, float]]:
+def _lie(ring: HashRing, host: str) -> list[tuple[float, float]]:
     """Return where the host's pieces of the ring lie, as shares of its round."""
-    if len(load.ring.hosts) == 1:
-        return [(0.0, 0.5), (0.5, 1.0)]
     return [
         (int.from_bytes(first) / (TOP + 1), (int.from_bytes(last) + 1) / (TOP + 1))
-        for first, last in load.ring.spans(host)
+        for first, last in ring.spans(host)
     ]
+
+
+def _halved(start: float, end: float) -> list[tuple[float, float]]:
+    """Return two pieces for one of more than half a round, which SVG would draw the other way."""
+    middle = (start + end) / 2
+    return [(start, middle), (middle, end)] if end - start > 0.5 else [(start, end)]
 
 
 def _piece(start: float, end: float) -> str:
     """Return a piece of the ring between two shares of its round."""
-    large = int(end - start > 0.5)
     (x1, y1), (x2, y2) = _at(start, _OUTER), _at(end, _OUTER)
     (x3, y3), (x4, y4) = _at(end, _INNER), _at(start, _INNER)
     return (
-        f"M{x1:.2f} {y1:.2f}A{_OUTER} {_OUTER} 0 {large} 1 {x2:.2f} {y2:.2f}"
-        f"L{x3:.2f} {y3:.2f}A{_INNER} {_INNER} 0 {large} 0 {x4:.2f} {y4:.2f}Z"
+        f"M{x1:.2f} {y1:.2f}A{_OUTER} {_OUTER} 0 0 1 {x2:.2f} {y2:.2f}"
+        f"L{x3:.2f} {y3:.2f}A{_INNER} {_INNER} 0 0 0 {x4:.2f} {y4:.2f}Z"
     )
 
 

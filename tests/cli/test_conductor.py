@@ -203,6 +203,20 @@ def test_the_ring_is_drawn(inside, conductor, nodes, service_group, tmp_path):
     assert "cannot be written" in done.stderr
 
 
+def test_another_policy_is_drawn_too(inside, conductor, nodes, tmp_path):
+    file, policy = tmp_path / "shares.svg", {"OS_SERVICEGROUP_CONDUCTOR__POLICY": "rendezvous"}
+    shown = inside("conductor", "ring", env=policy).stdout
+    assert "1 conductor, 2 nodes, by policy rendezvous" in shown
+    assert "due share" in shown
+    assert inside("conductor", "ring", "--output", str(file), env=policy).returncode == 0
+    assert "due share" in file.read_text()
+    mine = inside("node", "list", "--conductor", "c1:8090", "-f", "value", "-c", "Name", env=policy)
+    assert mine.stdout.split() == ["n1", "n2"]
+    wrong = inside("conductor", "ring", env={"OS_SERVICEGROUP_CONDUCTOR__POLICY": "static"})
+    assert wrong.returncode == 2
+    assert "set static_table, static_otherwise or both" in wrong.stderr
+
+
 def test_a_large_ring_is_drawn_in_brief(inside, service_group, tmp_path):
     for number in range(120):
         name = f"<c{number:03d}&>\x1b"

@@ -35,7 +35,7 @@ def make(store_name):
     before = set(threading.enumerate())
     made = []
 
-    def make(driver="memory", database=None, inventory=None, **options):
+    def make(driver="memory", database=None, inventory=None, conductor=None, **options):
         conf = cfg.ConfigOpts()
         conf([], default_config_files=[], default_config_dirs=[])
         config.register(conf)
@@ -48,6 +48,8 @@ def make(store_name):
             **options,
         }.items():
             conf.set_override(name, value, "servicegroup")
+        for name, value in (conductor or {}).items():
+            conf.set_override(name, value, "servicegroup_conductor")
         loading.register_options(conf, loading.load("memory"))
         conf.set_override("store", store_name, "servicegroup_memory")
         if database is not None:

@@ -6,9 +6,10 @@ import uuid
 import pytest
 
 from servicegroup import DriverUnavailable, InvalidMember, ServiceGroupError, State
-from servicegroup.conductor import check_conductor_group, check_hostname
+from servicegroup.conductor import check_conductor_group
 from servicegroup.exceptions import InvalidInventory, NoSuchConductor, NoSuchNode
 from servicegroup.hashring import HashRing
+from servicegroup.hostname import check_hostname
 from servicegroup.inventory import MemoryInventory, Node, Query
 
 IPMI = {"drivers": ["ipmi", "redfish"]}

@@ -61,7 +61,7 @@ def test_both_inventories_answer_alike(fleet):
     group, listed = fleet
     draw = random.Random(7)
     every = listed.nodes(Query())
-    rings = group.conductors.rings()
+    rings = group.conductors.shares()
     wheres = [{}, {"driver": "ipmi"}, {"maintenance": True}, {"power_state": None}]
     wheres += [{"power_state": "power on", "conductor_group": "east"}, {"name": "Node-7"}]
     everywhere = [None, {}, *(rings.places(host) for host in (*HOSTS, "e1"))]
@@ -124,7 +124,7 @@ def test_many_drivers_are_many_ranges(group, url, make):
         make(url).conductors.join(hostname=host, drivers=drivers)
     some = [one._replace(driver=drivers[n % 25]) for n, one in enumerate(nodes(300))]
     group.inventory.add_nodes(some)
-    places = group.conductors.rings().places("c1")
+    places = group.conductors.shares().places("c1")
     assert sum(map(len, places.values())) > 500
     listed = MemoryInventory(lambda: some)
     query = Query(places, {"maintenance": False}, limit=40)

@@ -8,7 +8,8 @@ import pytest
 from servicegroup.hashring import HashRing
 from servicegroup.inventory import Kind, Node, Query
 from servicegroup.positions import Positions
-from servicegroup.rings import Rings, Server
+from servicegroup.rings import Rings
+from servicegroup.shares import Server
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # futurist imports eventlet where it is, which says it is old

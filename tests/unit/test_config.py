@@ -138,3 +138,31 @@ def test_values_from_the_environment_name_their_variable(monkeypatch, tmp_path, 
         "[servicegroup] Value for option report_interval from OS_SERVICEGROUP__REPORT_INTERVAL "
         "is not valid: could not convert string to float: 'soon'"
     )
+
+
+@pytest.mark.parametrize(
+    ("lines", "table", "words"),
+    [
+        ("policy = modulo", None, r"\[servicegroup_conductor\].*policy.*'modulo'"),
+        ("policy = bounded\nbounded_load = 0.5", None, "bounded_load"),
+        ("policy = bounded\nbounded_load = inf", None, "bounded_load=inf bounds nothing"),
+        ("policy = static", None, "leaves all nodes without a conductor: set static_table"),
+        ("static_otherwise = c1", None, "static_otherwise says nothing with policy=ring"),
+        ("policy = static\nstatic_otherwise = :80", None, "static_otherwise: host name ':80'"),
+        ("policy = static\nstatic_table = {}", None, "cannot be read: No such file"),
+        ("policy = static\nstatic_table = {}", "[]", r'is not a JSON object of {"uuid of a node"'),
+        ("policy = static\nstatic_table = {}", "{", "is not a JSON object"),
+        ("policy = static\nstatic_table = {}", "\xff", "is not a JSON object"),
+        ("policy = static\nstatic_table = {}", '{"u": 7}', "node 'u': host name must be text"),
+        ("policy = static\nstatic_table = {}", '{"u": "a", "u": "b"}', "'u' is in it 2 times"),
+    ],
+)
+def test_policies_that_cannot_be(tmp_path, lines, table, words):
+    path, named = tmp_path / "bad.conf", tmp_path / "table.json"
+    path.write_text("[servicegroup_conductor]\n" + lines.format(named) + "\n")
+    if table is not None:
+        named.write_text(table, encoding="latin-1")
+    conf = cfg.ConfigOpts()
+    conf([f"--config-file={path}"], default_config_dirs=[])
+    with pytest.raises(exceptions.ConfigurationError, match=words):
+        config.settings(conf)

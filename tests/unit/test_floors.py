@@ -14,15 +14,16 @@ FLOORS: dict[str, list[set[str]]] = {
     "F0": [
         {"clock", "exceptions", "flaps", "unsure", "will"},
         {"model"},
-        {"status", "state_folder"},
+        {"status", "state_folder", "hostname"},
         {"workers"},
     ],
     "F1": [
         {"liveness", "diff", "mounts", "hashring"},
-        {"config", "positions", "placement", "inventory"},
+        {"policy", "positions", "placement", "inventory"},
+        {"config", "shares"},
         {"driver", "rings"},
-        {"intake", "conductor"},
-        {"db", "child"},
+        {"intake", "conductor", "sharing"},
+        {"db", "child", "served"},
     ],
     "F2": [
         {"bounded", "door", "loading", "membership", "picture", "seats"},

@@ -1,13 +1,14 @@
 """The other ways to choose a host: what each of them promises."""
 
 import math
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from servicegroup.exceptions import EmptyRing, InvalidPlacement
-from servicegroup.hashring import HashRing
+from servicegroup.hashring import HashRing, position
 from servicegroup.placement import BoundedRing, Rendezvous, Static
 
 names = st.text("abc01.", min_size=1, max_size=4)
@@ -23,6 +24,25 @@ def test_of_rendezvous_one_that_joins_takes_only_and_one_that_goes_gives_only(ho
     after = Rendezvous([*before.hosts, host])
     for old, new in zip(before.map(keys), after.map(keys), strict=True):
         assert new in (old, host)
+
+
+@often
+@given(hosts=hosts, keys=keys, data=st.data())
+def test_rendezvous_with_numpy_and_without_is_the_same(hosts, keys, data):
+    drawn = Rendezvous([], {host: data.draw(st.integers(1, 3)) for host in hosts})
+    places = [position(key) for key in keys]
+    expected = [drawn.owner(key) for key in keys]
+    assert drawn.map_at(places) == drawn.map(keys) == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "numpy", None)
+        assert drawn.map_at(places) == expected
+
+
+def test_rendezvous_does_not_change():
+    """Processes of two versions must agree."""
+    drawn = Rendezvous(["c1", "c2", "c3"], {"c2": 2})
+    found = "".join(owner[1] for owner in drawn.map(str(number) for number in range(24)))
+    assert found == "313221312112223112222332"
 
 
 def test_rendezvous_keeps_to_the_weights():
