@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import math
+import textwrap
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
@@ -14,8 +15,10 @@ from servicegroup.policy import RING
 
 _OUTER, _INNER = 150.0, 105.0
 _CENTRE = 190.0
-_WIDTH, _BAR, _LINE = 980, 190, 20
-_NAMES, _SHARES = 380, 560
+_WIDTH, _BAR, _LINE = 1080, 190, 20
+_NAMES, _SHARES = 380, 640
+#: Characters that fit beside the bars, and into the lines above them.
+_NAME, _TITLE, _DRIVERS = 34, 90, 130
 #: Most hosts with bars of their own.
 _MOST = 60
 #: More conductors have one piece each, as large as all of theirs together.
@@ -49,12 +52,7 @@ def picture(loads: Sequence[Load]) -> str:
 
 def title(load: Load) -> str:
     """Say in one line which ring it is."""
-    group = load.kinds[0].conductor_group
-    drivers = printable(", ".join(kind.driver for kind in load.kinds))
-    name = f"conductor group {printable(group)}" if group else "default conductor group"
-    by = "" if load.policy == RING else f", by policy {load.policy}"
-    hosts, nodes = len(load.hosts), sum(load.nodes.values())
-    return f"{name}, {drivers}: {hosts:,} conductor{'s' * (hosts != 1)}, {nodes:,} nodes{by}"
+    return f"{_group(load)}, {_drivers(load)}: {_numbers(load)}"
 
 
 def column(load: Load) -> str:
@@ -63,8 +61,12 @@ def column(load: Load) -> str:
 
 
 def _ring(load: Load) -> tuple[ET.Element, float]:
-    group = ET.Element("g")
-    group.append(_text(20, 16, title(load), 16, weight="bold"))
+    whole = ET.Element("g")
+    head = f"{_cut(_group(load), _TITLE - len(_numbers(load)))}: {_numbers(load)}"
+    whole.append(_text(20, 16, head, 16, weight="bold"))
+    drivers = textwrap.shorten(_drivers(load), _DRIVERS, placeholder=" ...")
+    whole.append(_text(20, 36, drivers, 12))
+    group = ET.SubElement(whole, "g", transform=f"translate(0 {_LINE})")
     shares, hosts = load.portions, load.hosts
     total = sum(load.nodes.values())
     begin = 0.0
@@ -76,11 +78,11 @@ def _ring(load: Load) -> tuple[ET.Element, float]:
         drawn = "".join(_piece(*part) for piece in pieces for part in _halved(*piece))
         path = ET.SubElement(group, "path", d=drawn, fill=_colour(number))
         ET.SubElement(path, "title").text = f"{printable(host)}: {shares[host]:.1%}"
-    for line, words in enumerate((f"{len(hosts):,} conductors", f"{total:,} nodes")):
+    for line, words in enumerate(_numbers(load).split(", ")[:2]):
         group.append(_text(_CENTRE, _CENTRE + 16 + 24 * line, words, 18, anchor="middle"))
     _bars(group, load, total)
     lines = min(len(hosts), _MOST) + (len(hosts) > _MOST)
-    return group, max(2 * _CENTRE, 70 + _LINE * lines) + 20
+    return whole, max(2 * _CENTRE, 70 + _LINE * lines) + 20 + _LINE
 
 
 def _bars(group: ET.Element, load: Load, total: int) -> None:
@@ -95,8 +97,9 @@ def _bars(group: ET.Element, load: Load, total: int) -> None:
     largest = max(*shares.values(), *of_nodes.values(), 1e-9)
     for line, number in enumerate(ordered[:_MOST]):
         host, y = hosts[number], 66 + _LINE * line
-        name = host if len(host) <= 24 else f"{host[:23]}…"
-        group.append(_text(_NAMES, y, name, 12))
+        name = _text(_NAMES, y, _cut(host, _NAME), 12)
+        ET.SubElement(name, "title").text = printable(host)
+        group.append(name)
         for left, share, words in (
             (_SHARES, shares[host], f"{shares[host]:.1%}"),
             (_SHARES + _BAR + 30, of_nodes[host], f"{load.nodes[host]:,}"),
@@ -119,8 +122,30 @@ def _bars(group: ET.Element, load: Load, total: int) -> None:
         equal.set("stroke-dasharray", "3 3")
         ET.SubElement(equal, "title").text = f"an equal share: {1 / len(hosts):.1%}"
     if len(ordered) > _MOST:
-        words = f"and {len(ordered) - _MOST:,} more, with fewer nodes"
+        words = f"and {len(ordered) - _MOST:,} more, none with more nodes"
         group.append(_text(_NAMES, 66 + _LINE * _MOST, words, 12))
+
+
+def _group(load: Load) -> str:
+    group = load.kinds[0].conductor_group
+    return f"conductor group {printable(group)}" if group else "default conductor group"
+
+
+def _drivers(load: Load) -> str:
+    return printable(", ".join(kind.driver for kind in load.kinds))
+
+
+def _numbers(load: Load) -> str:
+    by = "" if load.policy == RING else f", by policy {load.policy}"
+    hosts, nodes = len(load.hosts), sum(load.nodes.values())
+    return f"{hosts:,} conductor{'s' * (hosts != 1)}, {nodes:,} nodes{by}"
+
+
+def _cut(words: str, length: int) -> str:
+    """Leave out the middle of what is too long: names differ at either end."""
+    if len(words) <= length:
+        return words
+    return f"{words[: (length - 1) // 2]}…{words[-(length // 2) :]}"
 
 
 def _lie(ring: HashRing, host: str) -> list[tuple[float, float]]:

@@ -219,8 +219,9 @@ def test_another_policy_is_drawn_too(inside, conductor, nodes, tmp_path):
 
 def test_a_large_ring_is_drawn_in_brief(inside, service_group, tmp_path):
     for number in range(120):
-        name = f"<c{number:03d}&>\x1b"
-        described = {"drivers": ["ipmi"], "conductor_group": ""}
+        name = f"<c{number:03d}&>\x1b" + number // 119 * "-that-has-a-long-name.example.org:8090"
+        drivers = [f"driver-{one:02d}" for one in range(30)]
+        described = {"drivers": drivers, "conductor_group": "group" * 40}
         service_group.join("ironic-conductor", name, attributes=described, wait=False)
     service_group.get_members("ironic-conductor")
     while len(service_group.get_members("ironic-conductor")) < 120:
@@ -231,8 +232,13 @@ def test_a_large_ring_is_drawn_in_brief(inside, service_group, tmp_path):
     file = tmp_path / "ring.svg"
     inside("conductor", "ring", "--output", str(file))
     text = file.read_text()
-    assert ET.fromstring(text) is not None
     assert "and 60 more" in text
+    picture = ET.fromstring(text)
+    for words in picture.iter("{*}text"):  # nothing is cut off, nor in the way of the bars
+        end = float(words.get("x")) + 0.62 * int(words.get("font-size")) * len(words.text)
+        assert (
+            end < (640 if words.get("x") == "380.0" else 1080) or "middle" in words.attrib.values()
+        )
 
 
 def test_nobody_is_there(rows, inside):
