@@ -42,7 +42,7 @@ class ZooKeeper(places.Place):
             class Optimised(Server):
                 java = _JAVA
 
-            with Optimised(home, _SETTINGS) as server:
+            with Optimised(home, **_SETTINGS) as server:
                 version = server.ask("srvr").split(",")[0].split(":")[1].split("-")[0].strip()
                 yield cls(
                     server.address, f"ZooKeeper {version} (one server, forceSync=no)", server.pid

@@ -89,7 +89,7 @@ def three(server_home):
 class TestThreeServers(DriverConformance):
     """Every key is on two of three servers."""
 
-    walks = 12
+    walks = 8
     steps = 20
 
     @pytest.fixture

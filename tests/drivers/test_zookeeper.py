@@ -22,7 +22,7 @@ def admin(zookeeper):
 
 
 class TestZooKeeper(DriverConformance):
-    walks = 20
+    walks = 12
 
     @pytest.fixture
     def store(self, zookeeper, admin):

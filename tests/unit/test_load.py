@@ -30,20 +30,13 @@ def command(place, *more):
     return [sys.executable, "-m", "benchmarks.load", "--place", place, *TINY, *more]
 
 
-@pytest.mark.parametrize(
-    ("place", "server"),
-    [
-        ("sqlite", None),
-        pytest.param("memcache", Memcached, marks=pytest.mark.server("memcached")),
-    ],
-)
-def test_a_tiny_fleet_beats_and_is_killed_and_nobody_else_is_called_down(tmp_path, place, server):
-    if server is not None:
-        with requirements():
-            server.find()
+@pytest.mark.server("memcached")
+def test_a_tiny_fleet_beats_and_is_killed_and_nobody_else_is_called_down(tmp_path):
+    with requirements():
+        Memcached.find()
     page = tmp_path / "load.md"
     done = subprocess.run(
-        command(place, "--output", str(page)), cwd=ROOT, capture_output=True, text=True, check=False
+        command("memcache", "--output", str(page)), cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert page.read_text().strip() == done.stdout.strip()
