@@ -52,9 +52,9 @@ check: $(TEST) $(CLIENTS) $(IRONIC)  ## run the tests for which the servers are 
 	@$(RUN_TESTS)
 
 compat: $(VENV)-nova/.made $(VENV)-ironic/.made $(VENV)-vitrage/.made  ## run Nova's, Ironic's and Vitrage's own tests on our adapters
-	@failed=0; for project in nova ironic vitrage; do \
-		echo "make: $$project's own tests, with our adapter in their place"; \
-		$(VENV)-$$project/bin/python tools/compat/run.py $$project || failed=1; \
+	@failed=0; for tests in nova ironic vitrage vitrage_drivers; do \
+		echo "make: tests/compat: $$tests"; \
+		$(VENV)-$${tests%%_*}/bin/python tools/compat/run.py $$tests || failed=1; \
 	done; exit $$failed
 
 $(VENV)-%/.made: tools/compat/requirements-%.txt $(PACKAGING) | $(VENV)/bin/python

@@ -167,16 +167,20 @@ class ServiceGroup:
 
     # -- questions ----------------------------------------------------------------------------
 
-    def is_up(self, group_id: str, member_id: str, *, unknown: Unknown = RAISE) -> bool:
+    def is_up(
+        self, group_id: str, member_id: str, *, unknown: Unknown = RAISE, max_age: float = 0.0
+    ) -> bool:
         """Whether a member is alive, asked of the store; who is not a member is not up.
 
         :param unknown: what to answer when nobody can tell: False suits choosing, True suits
             fencing and evacuation
+        :param max_age: a look at the whole group that is no older, in seconds, may answer: many
+            questions about its members one by one then cost the store one
         :raises DriverUnavailable: the store did not answer, and *unknown* is ``RAISE``
         :raises LivenessUnknown: it answered, but proves neither life nor death; likewise
         """
         try:
-            verdict = self._verdict(group_id, member_id, counted=False)
+            verdict = self._verdict(group_id, member_id, max_age, counted=False)
         except DriverUnavailable:
             if unknown is RAISE:
                 raise
@@ -187,12 +191,14 @@ class ServiceGroup:
             raise LivenessUnknown(f"member {member_id!r} of group {group_id!r}: {verdict.reason}")
         return bool(unknown)
 
-    def liveness(self, group_id: str, member_id: str) -> Liveness:
+    def liveness(self, group_id: str, member_id: str, *, max_age: float = 0.0) -> Liveness:
         """Return the verdict on a member with its reason. Never raises for a store that is away:
         that is ``unknown``, with the error as reason.
+
+        :param max_age: as for :meth:`is_up`
         """  # noqa: D205
         try:
-            return self._verdict(group_id, member_id)
+            return self._verdict(group_id, member_id, max_age)
         except DriverUnavailable as error:
             words = str(error.__cause__ or error).strip() or type(error.__cause__).__name__
             detail = words.splitlines()[0]
@@ -397,12 +403,14 @@ class ServiceGroup:
     def _made(self) -> Process:
         return Process(self._conf, self.settings, self._kind, self._further)
 
-    def _verdict(self, group_id: str, member_id: str, *, counted: bool = True) -> Liveness:
+    def _verdict(
+        self, group_id: str, member_id: str, max_age: float, *, counted: bool = True
+    ) -> Liveness:
         check_text("group id", group_id)
         check_text("member id", member_id)
-        observer = self._running().observer
-        status = observer.one(group_id, member_id, counted=counted, attributes=False)
-        return Liveness(State.DOWN, Cause.NO_MEMBER) if status is None else status.liveness
+        glances = self._running().glances
+        verdict = glances.verdict(group_id, member_id, max_age, counted=counted)
+        return Liveness(State.DOWN, Cause.NO_MEMBER) if verdict is None else verdict
 
     def _refuse_if_alive(self, process: Process, member: Member) -> None:
         observer = process.observer

@@ -13,6 +13,8 @@ from servicegroup.model import EndKind, Member, Record, Sighting, State
 from servicegroup.status import Cause, MemberStatus
 from servicegroup.workers import MARK, family, fold, is_worker, place
 
+#: How many members are remembered as not up; when there are more, all are forgotten.
+REMEMBERED = 10_000
 #: What the class itself would do, in half the time: there are tens of thousands.
 _made = tuple.__new__
 
@@ -43,6 +45,8 @@ class Observer:
         self._door = door
         self._records = records
         self._limits = limits
+        #: Members of which the worker with number 0 was not up when it was asked for last.
+        self._not_up: set[tuple[str, str]] = set()
 
     def look(
         self,
@@ -88,18 +92,25 @@ class Observer:
     ) -> MemberStatus | None:
         """Look at one member, or at one that left and has a record.
 
-        :param counted: with False its workers are not asked for while the first of them is up
+        :param counted: with False its workers are not asked for while the first of them is up. That
+            is one question to the store; once it is not up, one for them all; in between, two.
         """
         if is_worker(member_id):  # of this one alone
             look = self.look(group_id, [member_id], attributes=attributes)
             statuses = self.each(look, left=True)
             return next((one for one in statuses if one.member_id == member_id), None)
-        if not counted:
+        key = group_id, member_id
+        if not counted and key not in self._not_up:
             look = self.look(group_id, [member_id], attributes=attributes)
             status = next(self.each(look, left=True), None)
             if status is not None and (status.is_up or status.liveness.cause is Cause.FORCED):
                 return status
+            if len(self._not_up) >= REMEMBERED:
+                self._not_up.clear()
+            self._not_up.add(key)
         look = self._family(group_id, member_id, attributes=attributes)
+        if any(one.is_up for one in self.each(look) if one.member_id == member_id):
+            self._not_up.discard(key)
         return next(self.judged(look, left=True), None)
 
     def workers(self, group_id: str, member_id: str) -> list[str]:

@@ -17,6 +17,7 @@ from servicegroup.clock import boottime
 from servicegroup.door import Door
 from servicegroup.driver import Capability, Context, Driver
 from servicegroup.exceptions import ConfigurationError, NotSupported, ServiceGroupError
+from servicegroup.glances import Glances
 from servicegroup.guardian.handle import REASON, Guardian
 from servicegroup.heart import Heart
 from servicegroup.observer import Observer
@@ -65,6 +66,7 @@ class Process:
         #: The stores of ``report_to``; that of the records may be one of them.
         self.further = {name: self._further(name, one, context) for name, one in further.items()}
         self.observer = Observer(self.door, self.records, settings.limits)
+        self.glances = Glances(self.observer)
         guardian = None
         if settings.guardian and Capability.READ_ONLY not in self.door.capabilities:
             guardian = Guardian(self._last_wills, settings.service_down_time)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from servicegroup.flaps import Flaps, flapping
@@ -53,6 +53,15 @@ class Liveness(NamedTuple):
     def is_up(self) -> bool:
         """Whether the verdict is ``up``; ``unknown`` is not."""
         return self.state is State.UP
+
+    @property
+    def heard(self) -> datetime | None:
+        """When it was last heard, only to be shown: now where presence is the sign of life.
+
+        By our own wall clock; ``None`` where no store knows.
+        """
+        ago = 0.0 if self.age is None and self.is_up else self.age
+        return None if ago is None else datetime.now(UTC) - timedelta(seconds=ago)
 
     @property
     def reason(self) -> str:

@@ -127,7 +127,8 @@ class Collecting:
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as changes:
             try:
                 self._read(poll.since, reading, changes)
-                gone = [] if poll.since is not None else list(reading.gone())
+                whole = poll.since is None and self._plugin.lists_all
+                gone = list(reading.gone()) if whole else []
             except MemoryError:
                 self._channel.say(wire.Read("it needs more memory than memory_limit", fatal=True))
                 os._exit(1)

@@ -44,10 +44,11 @@ def load(name: str) -> type[BasePlugin]:
 
 
 def origin(name: str) -> str:
-    """Return ``module:Class`` of a plugin's name or class path.
+    """Return ``module:Class`` of a plugin's name or class path, with or without a ``/label``.
 
     :raises PluginNotFound: there is none of that name
     """
+    name = name.partition("/")[0]
     for entry in importlib.metadata.entry_points(group=NAMESPACE, name=name):
         return f"{entry.module}:{entry.attr}"
     if ":" in name:

@@ -76,7 +76,9 @@ OPTIONS: Sequence[cfg.Opt] = (
         default=[],
         help="The plugins to run: names of entry points of the namespace "
         "servicegroup.synchronizer.plugins, or class paths such as my_module:MyPlugin. "
-        "'servicegroup synchronizer plugins' lists what is installed.",
+        "'servicegroup synchronizer plugins' lists what is installed. One that is to run several "
+        "times has a label after a slash, such as vitrage/nova.host, and its options in "
+        "[synchronizer_vitrage_nova.host].",
     ),
     cfg.ListOpt(
         "entity_types",
@@ -162,8 +164,13 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
 
 
 def group_of(name: str) -> str:
-    """Return the group of the configuration that a plugin has for itself."""
-    return f"{GROUP}_{name.rpartition(':')[2].rpartition('.')[2]}"
+    """Return the group of the configuration that a plugin has for itself.
+
+    ``synchronizer_NAME``, of a class path the class; with a label ``synchronizer_NAME_LABEL``.
+    """
+    plugin, _, label = name.partition("/")
+    own = plugin.rpartition(":")[2].rpartition(".")[2]
+    return f"{GROUP}_{own}_{label}" if label else f"{GROUP}_{own}"
 
 
 def poll_settings(conf: cfg.ConfigOpts, name: str) -> PollSettings:

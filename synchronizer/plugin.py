@@ -117,6 +117,9 @@ class CollectorPlugin(BasePlugin):
     """
 
     kind = "collector"
+    #: Whether what ``get_all`` does not yield is gone. False, also if only set while it runs: only
+    #: what is yielded as ``Deleted`` is.
+    lists_all: bool = True
 
     @abc.abstractmethod
     def get_all(self) -> Iterable[Item | Rows[Any]]:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from oslo_config import cfg
 
 from servicegroup import config
-from servicegroup.compat.shared import Glances, chosen, shared
+from servicegroup.compat.shared import chosen, shared
 from servicegroup.compat.times import in_utc, utcnow
-from servicegroup.exceptions import DriverUnavailable, InvalidMember
+from servicegroup.exceptions import InvalidMember
 from servicegroup.liveness import within
 from servicegroup.membership import Membership
 from servicegroup.model import State
@@ -27,6 +26,8 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds between joining and the first report, whatever the interval (Nova's bug 1226370).
 INITIAL_REPORTING_DELAY = 5
+#: Seconds for which one look at a topic answers all questions: a scheduler asks for every host.
+LOOK_LASTS = 1.0
 GONE = (
     "The services table record for the %s service on host %s is gone. You either need to stop this "
     "service if it should be deleted or restart it to recreate the record in the database."
@@ -75,7 +76,6 @@ class Driver:
             conf.set_default("report_interval", conf.report_interval, "servicegroup")
             conf.set_default("service_down_time", down, "servicegroup")
             self._group = shared(conf)
-            self._glances = Glances(self._group)
             self.service_down_time = max(down, self._group.settings.record_down_time)
 
     def join(self, member: str, group: str, service: Any = None) -> Membership | None:
@@ -84,13 +84,12 @@ class Driver:
             raise RuntimeError("service is a mandatory argument")
         if not (interval := service.report_interval):
             return None
+        joined, delay = None, INITIAL_REPORTING_DELAY
         if self._group is not None:  # the row is the slower sign of life, beside the driver
             interval = max(interval, self._group.settings.record_interval)
-        delay = INITIAL_REPORTING_DELAY
+            joined = self._group.join(group, member, name=service.binary, worker=True, wait=False)
         service.tg.add_timer_args(interval, self._report_state, args=[service], initial_delay=delay)
-        if self._group is None:
-            return None
-        return self._group.join(group, member, name=service.binary, worker=True, wait=False)
+        return joined
 
     def leave(self, group_id: str, member: str) -> bool:
         """Remove what the driver keeps of it; Nova's row is Nova's."""
@@ -115,21 +114,14 @@ class Driver:
 
     def updated_time(self, service_ref: Mapping[str, Any]) -> Any:
         """Return the row's ``updated_at``, or the time of the last beat if that is later."""
-        updated = service_ref["updated_at"]
-        verdict = self._verdict(service_ref)
-        if verdict.age is None and not verdict.is_up:
-            return updated
-        beat = utcnow() - timedelta(seconds=verdict.age or 0.0)
+        heard, updated = self._verdict(service_ref).heard, service_ref["updated_at"]
         before = in_utc(updated)
-        return beat if before is None or before <= beat else updated
+        return updated if heard is None or (before and before > heard) else heard
 
     def _verdict(self, service_ref: Mapping[str, Any]) -> Liveness:
         if self._group is None:
             return Liveness(State.UNKNOWN, Cause.UNREACHABLE, detail="no driver is set")
-        try:
-            return self._glances.verdict(service_ref["topic"], service_ref["host"])
-        except DriverUnavailable as error:
-            return Liveness(State.UNKNOWN, Cause.UNREACHABLE, detail=str(error))
+        return self._group.liveness(service_ref["topic"], service_ref["host"], max_age=LOOK_LASTS)
 
     def _report_state(self, service: Any) -> None:
         row, was_away = service.service_ref, getattr(service, "model_disconnected", False)

@@ -11,7 +11,7 @@ import falcon
 from servicegroup.exceptions import ConfigurationError, NoSuchService
 from servicegroup.model import Member
 from servicegroup.rest import bodies
-from servicegroup.rest.answers import ago, one_of, only, read_json, reply
+from servicegroup.rest.answers import one_of, only, read_json, reply
 from servicegroup.rest.errors import bad_request, not_found
 from servicegroup.rest.microversions import Version
 from servicegroup.rest.resource import Resource
@@ -44,7 +44,7 @@ def service_number(status: MemberStatus) -> int:
 
 def updated_at(status: MemberStatus) -> datetime | None:
     """Return when a service was last heard of or its record changed, whichever is later."""
-    heard = ago(status.liveness.age)
+    heard = status.liveness.heard
     record = status.record
     if record is not None and record.updated_at is not None:
         changed = datetime.fromtimestamp(record.updated_at, UTC)

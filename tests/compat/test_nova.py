@@ -7,6 +7,7 @@ import pytest
 from oslo_config import cfg
 
 from servicegroup import InvalidMember
+from servicegroup.compat import nova
 from servicegroup.compat.nova import API
 from servicegroup.compat.shared import shared
 
@@ -98,11 +99,11 @@ def test_a_row_without_any_time_is_an_error_that_names_the_service(make_api):
         make_api().service_is_up(row)
 
 
-def test_a_driver_beside_the_row_takes_it_down_too(make_api, service, store):
+def test_a_driver_beside_the_row_takes_it_down_too(make_api, service, store, monkeypatch):
+    monkeypatch.setattr(nova, "LOOK_LASTS", 0.0)
     api, looking = make_api(driver="memory"), make_api(driver="memory")
     row = {"host": "host-1", "topic": "compute", "last_seen_up": fresh(), "updated_at": None}
     assert not looking.service_is_up(row)  # it has not joined
-    looking._driver._glances._seen.clear()
     membership = api.join("host-1", "compute", service)
     while not membership.alive:
         membership.lost.wait(0.01)
@@ -112,24 +113,23 @@ def test_a_driver_beside_the_row_takes_it_down_too(make_api, service, store):
     later = datetime.now(UTC) + timedelta(hours=1)
     assert looking.get_updated_time({**row, "updated_at": later}) == later
     store.unavailable = True
-    looking._driver._glances._seen.clear()
     assert looking.service_is_up(row)  # the store can say nothing: the row stands
     store.unavailable = False
     assert looking.leave("compute", "host-1")
-    looking._driver._glances._seen.clear()
     assert not looking.service_is_up(row)
 
 
 def test_many_questions_are_one_look(make_api, monkeypatch):
     api = make_api(driver="memory")
     asked = []
-    look = api._driver._group.get_members
+    observer = api._driver._group._process.observer
+    look = observer.look
     monkeypatch.setattr(
-        api._driver._group, "get_members", lambda group: asked.append(group) or look(group)
+        observer, "look", lambda *what, **how: asked.append(what) or look(*what, **how)
     )
     for number in range(50):
         api.service_is_up({"host": f"h{number}", "topic": "compute", "last_seen_up": fresh()})
-    assert asked == ["compute"]
+    assert asked == [("compute",)]
 
 
 def test_all_apis_of_a_process_share_one_service_group(make_conf, make_api):

@@ -149,13 +149,36 @@ def test_nodes_and_hypervisors_cost_the_same_whatever_their_number(url, make, co
     assert statements == []
 
 
-def test_who_is_not_up_is_asked_for_once_more_with_all_possible_workers(url, make, count, joined):
+def test_who_ceases_to_be_up_is_asked_for_once_more_with_all_possible_workers(
+    driver, url, make, count, joined
+):
+    observer = make(url, **STILL)
+    observer.groups()
+
+    def asked(up):
+        with count() as statements:
+            assert observer.is_up("g", "m7") is up
+        assert {_short(one) for one in statements} == {"SELECT services"}
+        return [_ids_asked_for(one) for one in statements]
+
+    assert asked(True) == [1]
+    driver.leave([one for one in joined if one.member_id == "m7"])
+    assert asked(False) == [1, MOST]
+    assert asked(False) == [MOST]
+    driver.join([_member(driver, "m7")])
+    assert asked(True) == [MOST]
+    assert asked(True) == [1]
+
+
+def test_a_look_that_is_young_enough_answers_for_a_whole_group(url, make, count, joined):
     observer = make(url, **STILL)
     observer.groups()
     with count() as statements:
-        assert not observer.is_up("g", "nobody")
-    assert [_short(one) for one in statements] == ["SELECT services"] * 2
-    assert [_ids_asked_for(one) for one in statements] == [1, MOST]
+        for number in range(20):
+            assert observer.is_up("g", f"m{number}", max_age=600.0)
+        assert observer.liveness("g", "nobody", max_age=600.0).reason == "no such member"
+    assert [_short(one) for one in statements] == ["SELECT services"]
+    assert observer._process.glances._last.keys() == {"g"}
 
 
 def test_a_beat_is_one_update_whatever_the_number_of_members(driver, joined, count):

@@ -43,7 +43,7 @@ def synchronizer(tmp_path):
                 "poll_interval": 3600,
             }
         }
-        groups |= {f"synchronizer_{name}": options for name, options in plugins.items()}
+        groups |= {group_of(name): options for name, options in plugins.items()}
         file = tmp_path / "synchronizer.conf"
         lines = []
         for group, options in groups.items():

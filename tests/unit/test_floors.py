@@ -28,7 +28,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "F2": [
         {"bounded", "door", "loading", "membership", "picture", "seats"},
         {"bystander", "observer", "health", "report"},
-        {"forget", "guardian"},
+        {"forget", "glances", "guardian"},
         {"heart", "watch"},
     ],
     "F3": [

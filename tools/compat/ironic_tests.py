@@ -4,6 +4,7 @@ import collections
 
 from counted import counted
 
+OURS = "servicegroup.compat.ironic"
 TESTS = [
     "ironic.tests.unit.common.test_hash_ring",
     "ironic.tests.unit.conductor.test_base_manager",

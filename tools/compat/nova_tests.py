@@ -4,6 +4,7 @@ import collections
 
 from counted import counted
 
+OURS = "servicegroup.compat.nova"
 TESTS = [
     "nova.tests.unit.servicegroup.test_api",
     "nova.tests.unit.servicegroup.test_db_servicegroup",

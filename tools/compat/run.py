@@ -1,6 +1,6 @@
 """Runs a project's own unit tests with our adapter in the place of its classes; prints the counts.
 
-    python tools/compat/run.py nova|ironic|vitrage
+    python tools/compat/run.py nova|ironic|vitrage|vitrage_drivers
 
 To be run by the interpreter of an environment that has the project, as ``make compat`` makes it.
 """
@@ -27,8 +27,8 @@ def tests(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
 
 def main() -> int:
     """Swap, run what is not left out, and count."""
-    name = sys.argv[1]
-    project = importlib.import_module(f"{name}_tests")
+    project = importlib.import_module(f"{sys.argv[1]}_tests")
+    name = sys.argv[1].partition("_")[0]
     used = project.swap()  # before their tests are imported
     loader = unittest.TestLoader()
     chosen, left_out = unittest.TestSuite(), collections.Counter()
@@ -44,7 +44,7 @@ def main() -> int:
         print(f"skipped by {name} itself: {test.id()}: {why}")
     failed = len(result.failures) + len(result.errors)
     print(
-        f"{name} {importlib.metadata.version(name)} with servicegroup.compat.{name}: "
+        f"{name} {importlib.metadata.version(name)} with {project.OURS}: "
         f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed, "
         f"{len(result.skipped)} skipped, {left_out.total()} left out; used: "
         + ", ".join(f"{what} {times} times" for what, times in used.items())

@@ -6,6 +6,7 @@ import shutil
 
 from counted import counted
 
+OURS = "servicegroup.compat.vitrage"
 TESTS = ["vitrage.tests.functional.api.v1.test_service"]
 LEFT_OUT: dict[str, str] = {}
 

@@ -1,0 +1,88 @@
+"""Many questions about single members, answered from one look at their group."""
+
+import threading
+
+import pytest
+
+from servicegroup import DriverUnavailable, State, glances
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time that passes as the test says."""
+    clock = {"now": 100.0}
+    monkeypatch.setattr(glances, "boottime", lambda: clock["now"])
+    return clock
+
+
+@pytest.fixture
+def group(make, clock):
+    """One with two members, which stand still; counts the looks that it takes."""
+    group = make(report_interval=600.0, service_down_time=3600.0)
+    for name in ("a", "b"):
+        group.join("g", name)
+    observer, look = group._process.observer, group._process.observer.look
+    group.looks = []
+
+    def counting(*what, **how):
+        group.looks.append(what)
+        clock["now"] += group.takes
+        return look(*what, **how)
+
+    group.takes = 0.0
+    observer.look = counting
+    return group
+
+
+def test_a_look_answers_while_it_is_young_enough(group, clock):
+    assert group.is_up("g", "a", max_age=5.0)
+    clock["now"] += 5.0
+    assert group.is_up("g", "b", max_age=5.0)
+    assert group.liveness("g", "c", max_age=5.0).reason == "no such member"
+    assert len(group.looks) == 1
+    assert group.is_up("g", "b", max_age=4.0)
+    assert len(group.looks) == 2
+    assert not group.is_up("h", "b", max_age=5.0)  # of another group
+    assert len(group.looks) == 3
+    assert group.is_up("g", "b")  # asks for itself
+    assert len(group.looks) == 4
+
+
+def test_a_store_that_hangs_is_waited_for_once(group, clock, store):
+    store.unavailable, group.takes = True, 20.0
+    for _ in range(3):
+        with pytest.raises(DriverUnavailable):
+            group.is_up("g", "a", max_age=1.0)
+        assert group.is_up("g", "a", max_age=1.0, unknown=True)
+        verdict = group.liveness("g", "b", max_age=1.0)
+        assert verdict.state is State.UNKNOWN
+        assert verdict.reason.startswith("the store did not answer: ")
+    assert len(group.looks) == 1
+    store.unavailable, group.takes = False, 0.0
+    clock["now"] += 20.1
+    assert group.is_up("g", "a", max_age=1.0)
+
+
+def test_of_several_that_ask_at_once_one_looks(group):
+    look, begun, go_on = group._process.observer.look, threading.Event(), threading.Event()
+
+    def slow(*what, **how):
+        begun.set()
+        assert go_on.wait(10)
+        return look(*what, **how)
+
+    group._process.observer.look = slow
+    answers = []
+
+    def ask():
+        answers.append(group.is_up("g", "a", max_age=1.0))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert begun.wait(10)
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert answers == [True] * 4
+    assert len(group.looks) == 1
