@@ -15,10 +15,16 @@ from servicegroup.model import State
 
 
 class Registry:
-    """Conductors and their hardware types; they beat by themselves, ``touch`` says how they are."""
+    """Conductors and their hardware types; they beat by themselves, ``touch`` says how they are.
+
+    ``host`` and the times of ``[conductor]`` are Ironic's, unless set in ``[servicegroup]``.
+    """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
-        self._group = shared(conf)
+        own = {"host": conf.host, "report_interval": conf.conductor.heartbeat_interval}
+        if conf.conductor.heartbeat_timeout > 0:  # else Ironic calls nobody dead by age
+            own["service_down_time"] = conf.conductor.heartbeat_timeout
+        self._group = shared(conf, **own)
         self._mine: dict[str, Membership] = {}
 
     def register_conductor(

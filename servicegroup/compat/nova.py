@@ -72,10 +72,8 @@ class Driver:
         config.register(conf)
         if chosen(conf, "driver"):
             down = max(conf.service_down_time, config.LEAST_INTERVALS * conf.report_interval)
-            conf.set_default("host", conf.host, "servicegroup")
-            conf.set_default("report_interval", conf.report_interval, "servicegroup")
-            conf.set_default("service_down_time", down, "servicegroup")
-            self._group = shared(conf)
+            own = {"host": conf.host, "report_interval": conf.report_interval}
+            self._group = shared(conf, **own, service_down_time=down)
             self.service_down_time = max(down, self._group.settings.record_down_time)
 
     def join(self, member: str, group: str, service: Any = None) -> Membership | None:

@@ -14,12 +14,16 @@ from servicegroup.exceptions import ConfigurationError, DriverUnavailable, NoSuc
 def make(make_conf):
     HashRingManager.reset()
 
-    def make():
-        return make_conf(
+    def make(interval=10, timeout=60):
+        conf = make_conf(
+            cfg.StrOpt("host", default="host-1"),
             cfg.IntOpt("hash_partition_exponent", default=5),
             cfg.IntOpt("hash_ring_reset_interval", default=15),
             cfg.StrOpt("hash_ring_algorithm", default="md5"),
         )
+        conf.register_opt(cfg.IntOpt("heartbeat_interval", default=interval), "conductor")
+        conf.register_opt(cfg.IntOpt("heartbeat_timeout", default=timeout), "conductor")
+        return conf
 
     yield make
     HashRingManager.reset()
@@ -106,3 +110,15 @@ def test_another_algorithm_is_refused(make):
     conf.set_override("hash_ring_algorithm", "sha256")
     with pytest.raises(ConfigurationError, match="must be md5"):
         HashRingManager(conf=conf).get_ring("ipmi", "")
+
+
+def test_host_and_times_are_ironics_unless_set_here(make):
+    settings = Registry(make(interval=5, timeout=120))._group.settings
+    times = (settings.report_interval, settings.service_down_time)
+    assert (settings.host, *times) == ("host-1", 5.0, 120.0)
+    conf = make(interval=5, timeout=0)  # Ironic's word for never
+    conf.set_override("report_interval", 7.0, "servicegroup")
+    settings = Registry(conf)._group.settings
+    assert (settings.report_interval, settings.service_down_time) == (7.0, 60.0)
+    with pytest.raises(ConfigurationError, match="service_down_time=12 leaves no room"):
+        Registry(make(interval=5, timeout=12))

@@ -36,7 +36,11 @@ def test_a_tiny_fleet_beats_and_is_killed_and_nobody_else_is_called_down(tmp_pat
         Memcached.find()
     page = tmp_path / "load.md"
     done = subprocess.run(
-        command("memcache", "--output", str(page)), cwd=ROOT, capture_output=True, text=True, check=False
+        command("memcache", "--output", str(page)),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert page.read_text().strip() == done.stdout.strip()
