@@ -1,30 +1,29 @@
 """The baseline of one collector: what was last told of each key, as 64 bits.
 
-``{type: {key: generation << 64 | mark}}``: each poll has a number of its own, so that what was not
-seen in it is found without a second set of all keys. A mark of 0 is unknown: it equals nothing.
-An unchanged entity costs its key, its mark and a place in a dictionary, about 180 bytes.
-
-A poll that fails must not have changed anything, so only what is unchanged is noted while reading;
-what changed is noted once the whole poll counts.
+A poll that fails must not have changed anything: the marks are the old ones until the new ones are
+noted, once the whole poll counts.
 """
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress, islice
 from typing import Any
 
 import msgspec
 
-from .fingerprint import fingerprint, row_fingerprint, signed, unsigned
+from .fingerprint import fingerprint, row_fingerprints, signed, unsigned
+from .marks import Marks
 from .model import MAX_TEXT, Deleted, Entity, Item, Unchanged
 from .plugin import Rows
 from .wire import Row
 
-_MARK = (1 << 64) - 1
+#: Rows that are compared at once: few enough to stay in the processor's cache.
+CHUNK = 500
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Entity).decode
-
-Marks = dict[str, dict[str, int]]
 
 
 class Baseline:
@@ -41,43 +40,46 @@ class Baseline:
         fields: Sequence[str] | None = None,
         ignored: Iterable[str] = (),
     ) -> None:
-        self._known: Marks = {type_: {} for type_ in types}
+        self._known = {type_: Marks() for type_ in types}
         self._ignored = frozenset(ignored)
         self._fields = fields
-        self._generation = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._known.values()))
+        return sum(len(marks.settle()) for marks in self._known.values())
 
     def load(self, type_: str, marks: Iterable[tuple[str, int]]) -> None:
         """Take in what the parent kept."""
-        known = self._known.get(type_)
-        if known is not None:
+        if type_ in self._known:
+            known = self._known[type_].settle()
             known.update((key, unsigned(mark)) for key, mark in marks)
 
     def doubt(self, keys: Iterable[tuple[str, str]]) -> None:
         """Forget what was told of these (type, key): somebody else told something newer."""
         for type_, key in keys:
             if type_ in self._known:
-                self._known[type_][key] = 0
+                self._known[type_].settle()[key] = 0
 
-    def poll(self) -> Reading:
-        """Begin to read the source."""
-        self._generation += 1
-        return Reading(self._known, self._fields, self._ignored, self._generation << 64)
+    def poll(self, most: float = math.inf) -> Reading:
+        """Begin to read the source. A reading ends with the next call of any method here.
+
+        :param most: entities that it may yield
+        """
+        for marks in self._known.values():
+            marks.begin()
+        return Reading(self._known, self._fields, self._ignored, most)
 
     def note(self, rows: Iterable[Row]) -> None:
         """Note what was told."""
-        here = self._generation << 64
         for row in rows:
+            known = self._known[row.type].settle()
             if row.data:
-                self._known[row.type][row.key] = here | unsigned(row.mark)
+                known[row.key] = unsigned(row.mark)
             else:
-                self._known[row.type].pop(row.key, None)
+                known.pop(row.key, None)
 
     def forget(self, type_: str, keys: Iterable[str]) -> None:
         """Note that these are gone."""
-        known = self._known[type_]
+        known = self._known[type_].settle()
         for key in keys:
             known.pop(key, None)
 
@@ -86,12 +88,16 @@ class Reading:
     """One poll: sorts what the plugin yields into changed and unchanged, and counts."""
 
     def __init__(
-        self, known: Marks, fields: Sequence[str] | None, ignored: frozenset[str], here: int
+        self,
+        known: dict[str, Marks],
+        fields: Sequence[str] | None,
+        ignored: frozenset[str],
+        most: float,
     ) -> None:
         self._known = known
         self._fields = fields
         self._ignored = ignored
-        self._here = here
+        self._most = most
         self.read = 0
         self.changed = 0
         self.duplicates = 0
@@ -121,74 +127,67 @@ class Reading:
 
     def gone(self) -> Iterator[tuple[str, list[str]]]:
         """Yield, type by type, the known keys that were not there."""
-        here = self._here >> 64
-        for type_, known in self._known.items():
-            yield type_, [key for key, value in known.items() if value >> 64 != here]
+        for type_, marks in self._known.items():
+            yield type_, marks.missing()
 
-    def _entity(self, entity: Entity, digest: int | None = None) -> Iterator[Row]:
-        known = self._of(entity)
-        if digest is None:
-            digest = self._digest(entity)
+    def _entity(self, entity: Entity) -> Iterator[Row]:
+        marks = self._of(entity)
+        digest = self._digest(entity)
         self._stamp(entity.timestamp)
-        if not self._is_known(known, entity.key, digest):
-            yield self._row(entity, digest, digest)
+        self._count_read(1)
+        (old,) = marks.find([entity.key])
+        if old != digest:
+            self._count_changed(marks, entity.key, old)
+            yield row_of(entity, digest, digest)
 
     def _batch(self, rows: Rows[Any]) -> Iterator[Row]:
         """The fast path: nothing is made of a row that did not change."""
-        known = self._known_of(rows.type, rows)
-        key_of, here, get = rows.key, self._here, known.get
-        read = 0
-        for row in rows.rows:
-            read += 1
-            key = key_of(row)
-            mark = row_fingerprint(row)
-            old = get(key)
-            if old is not None and old & _MARK == mark and old >> 64 != here >> 64:
-                known[key] = here | mark
+        marks = self._known_of(rows.type, rows)
+        every = iter(rows.rows)
+        while chunk := list(islice(every, CHUNK)):
+            self._count_read(len(chunk))
+            keys = list(map(rows.key, chunk))
+            new = row_fingerprints(chunk)
+            old = marks.find(keys)
+            if old == new:
                 continue
-            self._count_changed(old)
-            if old is not None:
-                known[key] = here | old & _MARK
-            entity = rows.entity(row)
-            if not isinstance(entity, Entity) or entity.key != key or entity.type != rows.type:
-                raise TypeError(
-                    f"the entity made of row {_shown(key)} of type {rows.type!r} is "
-                    f"{_shown(entity)}: it must be an Entity with that key and type"
-                )
-            self._of(entity)
-            self._stamp(entity.timestamp)
-            yield self._row(entity, mark, self._digest(entity))
-        self.read += read
+            for at in compress(range(len(chunk)), map(operator.ne, old, new)):
+                self._count_changed(marks, keys[at], old[at])
+                yield self._row(rows, chunk[at], keys[at], new[at])
+
+    def _row(self, rows: Rows[Any], row: Any, key: str, mark: int) -> Row:
+        entity = rows.entity(row)
+        if not isinstance(entity, Entity) or entity.key != key or entity.type != rows.type:
+            raise TypeError(
+                f"the entity made of row {_shown(key)} of type {rows.type!r} is "
+                f"{_shown(entity)}: it must be an Entity with that key and type"
+            )
+        check_key(entity)
+        self._stamp(entity.timestamp)
+        return row_of(entity, mark, self._digest(entity))
 
     def _unchanged(self, item: Unchanged) -> None:
-        known = self._of(item)
-        self.read += 1
-        old = known.get(item.key)
-        if old is not None:
-            known[item.key] = self._here | old & _MARK
+        marks = self._of(item)
+        self._count_read(1)
+        marks.find([item.key])
 
     def _deleted(self, item: Deleted) -> Iterator[Row]:
-        known = self._of(item)
-        self.read += 1
+        marks = self._of(item)
+        self._count_read(1)
         self._stamp(item.timestamp)
-        if item.key in known:
+        (old,) = marks.find([item.key])
+        if old is not None or marks.again(item.key) is not None:
             self.changed += 1
-            known[item.key] = self._here | known[item.key] & _MARK
             yield Row(item.type, item.key, 0, 0, None, None, item.timestamp, b"")
 
-    def _is_known(self, known: dict[str, int], key: str, mark: int) -> bool:
-        self.read += 1
-        old = known.get(key)
-        if old is not None:
-            known[key] = self._here | old & _MARK
-            if old & _MARK == mark and old >> 64 != self._here >> 64:
-                return True
-        self._count_changed(old)
-        return False
+    def _count_read(self, number: int) -> None:
+        self.read += number
+        if self.read > self._most:
+            raise ValueError(f"it yielded more than max_entities={self._most} entities")
 
-    def _count_changed(self, old: int | None) -> None:
+    def _count_changed(self, marks: Marks, key: str, old: int | None) -> None:
         """Count one that is to be told; a second one of its key is, whatever the first one said."""
-        if old is not None and old >> 64 == self._here >> 64:
+        if old is None and marks.again(key) is not None:
             self.duplicates += 1
         else:
             self.changed += 1
@@ -202,14 +201,11 @@ class Reading:
                 f"text, numbers, true, false, None, lists and mappings"
             ) from error
 
-    def _row(self, entity: Entity, mark: int, digest: int) -> Row:
-        return row_of(entity, mark, digest)
-
-    def _of(self, item: Item) -> dict[str, int]:
+    def _of(self, item: Item) -> Marks:
         check_key(item)
         return self._known_of(item.type, item)
 
-    def _known_of(self, type_: object, item: object) -> dict[str, int]:
+    def _known_of(self, type_: object, item: object) -> Marks:
         known = self._known.get(type_) if isinstance(type_, str) else None
         if known is None:
             raise ValueError(

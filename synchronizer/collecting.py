@@ -123,7 +123,7 @@ class Collecting:
         self._log.left = MOST_LOGGED
         self._baseline.doubt(poll.doubted)
         known = len(self._baseline)
-        reading = self._baseline.poll()
+        reading = self._baseline.poll(self._most)
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as changes:
             try:
                 self._read(poll.since, reading, changes)
@@ -158,15 +158,9 @@ class Collecting:
             items = plugin.get_changes(since)
         if not isinstance(items, Iterable):
             raise TypeError(f"it returned {items!r}, not something to iterate over")
-        rows = self._rows(items, reading)
+        rows = (row for item in items for row in reading.rows(item))
         while page := list(islice(rows, PAGE)):
             changes.write(wire.frame(wire.Rows(page)))
-
-    def _rows(self, items: Iterable[Item | Rows[Any]], reading: Reading) -> Iterator[wire.Row]:
-        for item in items:
-            yield from reading.rows(item)
-            if reading.read > self._most:
-                raise ValueError(f"it yielded more than max_entities={self._most} entities")
 
     def _tell(self, changes: Any, gone: list[tuple[str, list[str]]]) -> None:
         for data in _frames(changes):

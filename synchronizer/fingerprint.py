@@ -6,7 +6,7 @@ goes unseen once in 2**64.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -40,9 +40,9 @@ def fingerprint(entity: Entity, fields: Sequence[str] | None) -> int:
     )
 
 
-def row_fingerprint(row: Any) -> int:
-    """Return the hash of a source's own row."""
-    return _hash(_encode(row))
+def row_fingerprints(rows: Iterable[Any]) -> list[int]:
+    """Return the hash of each of a source's own rows."""
+    return list(map(_hash, map(_encode, rows)))
 
 
 def signed(mark: int) -> int:

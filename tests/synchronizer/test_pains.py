@@ -178,9 +178,11 @@ def test_p11_what_is_gone_takes_no_memory():
     baseline = Baseline([TYPE])
     for generation in range(6):
         reading = baseline.poll()
-        for number in range(100):
-            baseline.note(reading.rows(entity(f"{generation}-{number}", "ok")))
-        for type_, keys in list(reading.gone()):
+        things = [entity(f"{generation}-{number}", "ok") for number in range(100)]
+        told = [row for thing in things for row in reading.rows(thing)]
+        gone = list(reading.gone())
+        baseline.note(told)
+        for type_, keys in gone:
             baseline.forget(type_, keys)
     assert len(baseline) == 100
 
