@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from oslo_config import cfg
@@ -21,6 +22,9 @@ from servicegroup.status import Cause, MemberStatus, in_words
 if TYPE_CHECKING:  # it loads a database library
     from servicegroup.db.survey import Process
 
+#: Entry points of what else there is to examine: functions that take the configuration and yield
+#: findings, and that change nothing either.
+NAMESPACE = "servicegroup.doctor"
 #: Round trips measured.
 TRIES = 5
 #: A round trip this share of its time-out is too long to rely on.
@@ -43,23 +47,33 @@ def examine(load: Callable[[], cfg.ConfigOpts]) -> list[Finding]:
 
     :param load: returns the configuration, or raises :exc:`ConfigurationError`
     """
-    findings: list[Finding] = []
     try:
-        for finding in _checks(load):
-            findings.append(finding)  # noqa: PERF402 - those before an error are kept
+        conf = load()
     except ConfigurationError as error:
-        findings.append(Finding("configuration", False, str(error), "correct it, and look again"))
+        return [_wrong(error)]
+    further = [entry.load() for entry in importlib.metadata.entry_points(group=NAMESPACE)]
+    return [finding for checks in (_checks, *further) for finding in _found(checks(conf))]
+
+
+def _found(checks: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield what was found before an error, and the error."""
+    try:
+        yield from checks
+    except ConfigurationError as error:
+        yield _wrong(error)
     except DriverUnavailable as error:
         remedy = "check that it runs, and that this host reaches it"
-        findings.append(Finding("store", False, str(error), remedy, silent=True))
-    return findings
+        yield Finding("store", False, str(error), remedy, silent=True)
 
 
-def _checks(load: Callable[[], cfg.ConfigOpts]) -> Iterator[Finding]:
-    conf = load()
+def _wrong(error: ConfigurationError) -> Finding:
+    return Finding("configuration", False, str(error), "correct it, and look again")
+
+
+def _checks(conf: cfg.ConfigOpts) -> Iterator[Finding]:
     settings = config.settings(conf)
     yield _configuration(conf, settings)
-    yield from _spelling(conf)
+    yield from spelling.findings(conf, loading.list_opts())
     loading.load(settings.driver)
     yield Finding("driver", True, f"{settings.driver} loads; {_installed()}")
     yield from _left_out(settings)
@@ -88,13 +102,6 @@ def _configuration(conf: cfg.ConfigOpts, settings: config.Settings) -> Finding:
         f"read from {files} and the environment"
     )
     return Finding("configuration", True, words)
-
-
-def _spelling(conf: cfg.ConfigOpts) -> Iterator[Finding]:
-    for one in spelling.misspelt(conf):
-        meant = f"write {one.meant}" if one.meant is not None else "take it out"
-        words = f"{one.place}: there is no option {one.name} in [{one.group}], nobody reads it"
-        yield Finding("configuration", False, words, meant)
 
 
 def _left_out(settings: config.Settings) -> Iterator[Finding]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from oslo_config import cfg
 
-from servicegroup import config, loading
+from servicegroup import config
+from servicegroup.driver import Finding
 
+Options = Iterable[tuple[str, Sequence[cfg.Opt]]]
 _ENVIRONMENT = "OS_"
 
 
@@ -23,14 +25,22 @@ class Misspelt(NamedTuple):
     meant: str | None
 
 
-def misspelt(conf: cfg.ConfigOpts) -> list[Misspelt]:
+def findings(conf: cfg.ConfigOpts, options: Options) -> Iterator[Finding]:
+    """Yield one for each setting that has no effect; see :func:`misspelt`."""
+    for one in misspelt(conf, options):
+        meant = f"write {one.meant}" if one.meant is not None else "take it out"
+        words = f"{one.place}: there is no option {one.name} in [{one.group}], nobody reads it"
+        yield Finding("configuration", False, words, meant)
+
+
+def misspelt(conf: cfg.ConfigOpts, options: Options) -> list[Misspelt]:
     """Return the settings in files and the environment that have no effect.
 
-    Only in the groups of the core and of installed drivers, whose options are all known.
+    :param options: all that there are, by group; what is in other groups is not judged
     """
     known = {
-        group: {name for option in options for name in _names(option, group)}
-        for group, options in loading.list_opts()
+        group: {name for option in of_group for name in _names(option, group)}
+        for group, of_group in options
     }
     return [
         Misspelt(place, group, name, _nearest(name, known[group]))
@@ -62,7 +72,7 @@ def _in_environment(known: Mapping[str, set[str]]) -> Iterator[tuple[str, str, s
             if variable.startswith(prefix):
                 yield f"environment variable {variable}", group, variable[len(prefix) :].lower()
         # With one underscore it is another program's, or a slip.
-        for option in known[config.GROUP]:
+        for option in known.get(config.GROUP, ()):
             if variable == f"{_ENVIRONMENT}{config.GROUP}_{option}".upper():
                 yield f"environment variable {variable}", config.GROUP, f"_{option}"
 

@@ -21,7 +21,7 @@ from .broker import BrokerLost, BrokerWatch
 from .collecting import said
 from .model import Item
 from .options import group_of
-from .plugin import Feed, MessageBusPlugin, Notification, StreamPlugin
+from .plugin import Feed, Incomplete, MessageBusPlugin, Notification, StreamPlugin
 
 LOG = logging.getLogger(__name__)
 
@@ -107,6 +107,23 @@ class Listening(StreamPlugin):
                 watch.close()
                 if transport[1].transport != "fake":  # that would empty the bus for everybody
                     transport[0].cleanup()
+
+    def probe(self) -> str:
+        """Connect to the broker and hang up again; nothing is declared there.
+
+        :raises Incomplete: nobody answers, or we are refused
+        """
+        transport, url = self._transport()
+        watch = BrokerWatch(url)
+        try:
+            watch.open()
+        except BrokerLost as error:
+            raise Incomplete(str(error)) from error
+        finally:
+            watch.close()
+            if url.transport != "fake":
+                transport.cleanup()
+        return "the broker lets us in" if watch.watches else ""
 
     @property
     def counted_fields(self) -> Sequence[str] | None:

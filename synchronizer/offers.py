@@ -36,6 +36,12 @@ class Offer(NamedTuple):
         assert issubclass(self.kind, CollectorPlugin)
         return self.kind
 
+    def made(self) -> BasePlugin:
+        """Return the plugin, to be closed; a collector, which runs elsewhere, is made anew."""
+        if self.stream is not None:
+            return self.stream
+        return self.kind(Context(self.name, self.options, self.types))
+
 
 def offers(conf: cfg.ConfigOpts, settings: Settings) -> list[Offer]:
     """Return what the configured plugins offer, narrowed to the types that are wanted.
@@ -44,27 +50,32 @@ def offers(conf: cfg.ConfigOpts, settings: Settings) -> list[Offer]:
     :raises PluginNotFound: one is not there
     :raises EntityTypeNotFound: a wanted type is offered by none
     """
-    found = [_offer(conf, settings, name) for name in dict.fromkeys(settings.plugins)]
+    found = [offer(conf, settings, name) for name in dict.fromkeys(settings.plugins)]
     owners: dict[str, str] = {}
-    for offer in found:
-        for type_ in offer.types if offer.complete else ():
+    for one in found:
+        for type_ in one.types if one.complete else ():
             if type_ in owners:
                 raise PluginError(
-                    f"[synchronizer] plugins: {owners[type_]} and {offer.name} both collect "
+                    f"[synchronizer] plugins: {owners[type_]} and {one.name} both collect "
                     f"{type_!r}, and each would delete what the other one tells; leave one out, "
                     f"or the type by entity_types"
                 )
-            owners[type_] = offer.name
-    offered = {type_ for offer in found for type_ in offer.types}
+            owners[type_] = one.name
+    offered = {type_ for one in found for type_ in one.types}
     unknown = sorted(set(settings.entity_types) - offered)
     if unknown:
         raise EntityTypeNotFound(
             f"[synchronizer] entity_types: no configured plugin delivers {', '.join(unknown)}"
         )
-    return [offer for offer in found if offer.types]
+    return [one for one in found if one.types]
 
 
-def _offer(conf: cfg.ConfigOpts, settings: Settings, name: str) -> Offer:
+def offer(conf: cfg.ConfigOpts, settings: Settings, name: str) -> Offer:
+    """Return what one plugin offers.
+
+    :raises PluginError: it cannot work
+    :raises PluginNotFound: it is not there
+    """
     kind = finding.load(name)
     options = plugin_options(conf, name, kind)
     every = _types(name, _made(name, kind, Context(name, options, conf=conf)))

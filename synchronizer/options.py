@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from servicegroup import config
 from servicegroup.exceptions import ConfigurationError
 
 from .errors import PluginError
-from .plugin import BasePlugin
+from .plugin import BasePlugin, CollectorPlugin, MessageBusPlugin
 
 GROUP = "synchronizer"
 _MEGABYTE = 1024 * 1024
@@ -218,18 +218,32 @@ def values_without_demands(
         return {option.dest: option.default for option in kind.options}
 
 
-def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
-    """Return all options for ``oslo-config-generator``: ours and those of installed plugins."""
+def list_opts(more: Iterable[str] = ()) -> list[tuple[str, list[cfg.Opt]]]:
+    """Return all options for ``oslo-config-generator``: ours and those of installed plugins.
+
+    :param more: plugins by name or class path that count as well
+    """
     from . import finding
 
     groups = [(GROUP, list(OPTIONS))]
-    for name in finding.installed():
+    for name in dict.fromkeys([*finding.installed(), *more]):
         try:
             kind = finding.load(name)
-        except PluginError:
+        except ConfigurationError:
             continue
-        groups.append((group_of(name), [*kind.options, *_shared()]))
+        groups.append((group_of(name), [*kind.options, *_further(kind)]))
     return groups
+
+
+def _further(kind: type[BasePlugin]) -> Sequence[cfg.Opt]:
+    """What the core reads in the group of a plugin of that kind."""
+    if issubclass(kind, CollectorPlugin):
+        return _shared()
+    if issubclass(kind, MessageBusPlugin):
+        from . import bus
+
+        return bus.OPTIONS
+    return ()
 
 
 def _shared() -> list[cfg.Opt]:

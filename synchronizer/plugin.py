@@ -89,6 +89,16 @@ class BasePlugin(abc.ABC):
         """``fields``, for the core; a plugin that wraps another one gives that one's."""
         return self.fields
 
+    def probe(self) -> str:
+        """Ask the source once, as little as tells whether it lets us in; ``servicegroup doctor``.
+
+        Changes nothing, here or there. Called in the process of whoever examines.
+
+        :returns: in a few words what answered; empty where nothing can be said
+        :raises Exception: it does not answer, or refuses; the message says what to do
+        """
+        return ""
+
     def close(self) -> None:
         """Close what was opened. Called once, from any thread, before a regular end."""
 

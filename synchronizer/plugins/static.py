@@ -58,6 +58,10 @@ class StaticPlugin(CollectorPlugin):
         for number, values in enumerate(listed, 1):
             yield self._entity(path, number, values)
 
+    def probe(self) -> str:
+        """Read the file."""
+        return f"{self.option['path']} holds {len(list(self.get_all()))}"
+
     def _entity(self, path: Path, number: int, values: Any) -> Entity:
         if isinstance(values, dict):
             values = {"type": self.entity_types[0], **values}

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from program.cli import UNREACHABLE
 
 
 @pytest.fixture
@@ -96,3 +97,13 @@ def test_the_demo_keeps_what_it_promises(cli):
     done = cli("synchronizer", "demo")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "delete   demo.machine         vm-1" in done.stdout
+
+
+def test_doctor_looks_at_it_also_where_the_store_is_silent(cli, file, inside):
+    assert inside("doctor").returncode == 0
+    file.unlink()
+    cli.configure(database=UNREACHABLE)
+    done = inside("doctor")
+    assert done.returncode == 3
+    assert "plugin static" in done.stdout
+    assert "static.yaml cannot be read" in done.stdout

@@ -150,6 +150,9 @@ class TestReal:
         for wrong in ({"user": "nobody"}, {"password": "wrong"}, {"user": None}):
             with pytest.raises(Incomplete, match=r"refuses user.*\(401\).*user, password.*Basic"):
                 list(plugin(nagios, **wrong).get_all())
+        with pytest.raises(Incomplete, match=r"refuses user 'nobody'"):
+            plugin(nagios, user="nobody").probe()
+        assert plugin(nagios).probe() == "Nagios shows 2 hosts"
         url = nagios.url.replace("/nagios/", "/digest/")
         assert read(plugin(nagios, url=url, authentication="digest").get_all())
         with pytest.raises(Incomplete, match=r"refuses user.*\(401\).*authentication.*Digest"):

@@ -93,6 +93,13 @@ def test_a_reconcile_is_no_change_of_what_was_notified(plugin, event_type, paylo
     assert listed == notified
 
 
+def test_a_probe_asks_each_service_once_for_one(plugin, cloud):
+    assert plugin().probe() == "nova, cinder, neutron, heat answer"
+    assert [query["limit"] for name, query, _ in cloud.asked if name == "servers"] == ["1"]
+    with pytest.raises(Incomplete, match="nova cannot be asked"):
+        plugin(password="wrong").probe()
+
+
 def test_pages(plugin, cloud):
     for name in ("servers", "volumes", "networks", "ports", "stacks"):
         (first,) = cloud.has[name]

@@ -9,8 +9,8 @@ from servicegroup import synchronizer
 from servicegroup.synchronizer import Synchronizer
 from servicegroup.synchronizer.finding import installed
 
-#: Seconds: a poll of a scripted source takes milliseconds.
-PATIENCE = 10.0
+#: Seconds: a poll of a scripted source takes milliseconds, but machines are busy.
+PATIENCE = 60.0
 #: So long that only what a test asks for is polled.
 NEVER = 3600
 

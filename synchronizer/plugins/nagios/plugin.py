@@ -97,6 +97,14 @@ class NagiosPlugin(DeltaPlugin):
         #: What was told last: {type: {key: status}}.
         self._told: dict[str, States] | None = None
 
+    def probe(self) -> str:
+        """Ask for the bare states of the hosts.
+
+        :raises Incomplete: as :meth:`get_all`
+        """
+        self._nagios.begin()
+        return f"Nagios shows {len(self._host_states())} hosts"
+
     def close(self) -> None:
         """Close the connections."""
         self._nagios.close()
@@ -110,12 +118,7 @@ class NagiosPlugin(DeltaPlugin):
         now: dict[str, States] = {HOST: {}, SERVICE: {}}
         for hosts in self._pages(self._hosts):
             yield from self._items(HOST, hosts, now)
-        if not now[HOST]:
-            # It does not even start without a host.
-            raise Incomplete(
-                f"Nagios shows user {self.option['user']!r} no host at all: name the user in "
-                f"authorized_for_all_hosts and authorized_for_all_services of its cgi.cfg"
-            )
+        self._demand_hosts(now[HOST])
         for services in self._pages(self._services):
             yield from self._items(SERVICE, services, now)
         self._told = now
@@ -158,9 +161,7 @@ class NagiosPlugin(DeltaPlugin):
 
     def _states(self) -> dict[str, States]:
         """Return the state of everything, as it is to be told."""
-        hosts = self._nagios.hosts(int)
-        if not hosts:
-            raise Incomplete("Nagios shows no host any more")
+        hosts = self._host_states()
         services = {
             f"{host}{SEPARATOR}{service}": status
             for host, of_host in self._nagios.services(States).items()
@@ -170,6 +171,19 @@ class NagiosPlugin(DeltaPlugin):
             type_: {key: self._kept(type_, key, status) for key, status in states.items()}
             for type_, states in ((HOST, hosts), (SERVICE, services))
         }
+
+    def _host_states(self) -> States:
+        hosts = self._nagios.hosts(int)
+        self._demand_hosts(hosts)
+        return hosts
+
+    def _demand_hosts(self, hosts: States) -> None:
+        """Check that there is one; Nagios does not even start without."""
+        if not hosts:
+            raise Incomplete(
+                f"Nagios shows user {self.option['user']!r} no host at all: name the user in "
+                f"authorized_for_all_hosts and authorized_for_all_services of its cgi.cfg"
+            )
 
     def _hosts(self, **arguments: Any) -> list[Row]:
         return list(self._nagios.hosts(Host, details="true", **arguments).values())

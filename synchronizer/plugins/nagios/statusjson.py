@@ -20,37 +20,32 @@ T = TypeVar("T")
 MILLI = 1000.0
 
 
-class Service(msgspec.Struct, frozen=True):
-    """What counts of a service. What changes with each check although nothing happened does not."""
+class _Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """What counts of a host or service. What changes with each check in any case does not."""
+
+    status: int
+    plugin_output: str = ""
+    long_plugin_output: str = ""
+    state_type: int = 1
+    last_state_change: int = 0
+    problem_has_been_acknowledged: bool = False
+    scheduled_downtime_depth: int = 0
+    is_flapping: bool = False
+    notifications_enabled: bool = True
+    checks_enabled: bool = True
+
+
+class Host(_Checked, frozen=True):
+    """One host."""
+
+    name: str
+
+
+class Service(_Checked, frozen=True):
+    """One service of a host."""
 
     host_name: str
     description: str
-    status: int
-    plugin_output: str = ""
-    long_plugin_output: str = ""
-    state_type: int = 1
-    last_state_change: int = 0
-    problem_has_been_acknowledged: bool = False
-    scheduled_downtime_depth: int = 0
-    is_flapping: bool = False
-    notifications_enabled: bool = True
-    checks_enabled: bool = True
-
-
-class Host(msgspec.Struct, frozen=True):
-    """What counts of a host."""
-
-    name: str
-    status: int
-    plugin_output: str = ""
-    long_plugin_output: str = ""
-    state_type: int = 1
-    last_state_change: int = 0
-    problem_has_been_acknowledged: bool = False
-    scheduled_downtime_depth: int = 0
-    is_flapping: bool = False
-    notifications_enabled: bool = True
-    checks_enabled: bool = True
 
 
 class Result(msgspec.Struct, frozen=True):

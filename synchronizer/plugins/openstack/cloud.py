@@ -50,7 +50,7 @@ class Cloud:
         rows = msgspec.json.Decoder(list[of])  # type: ignore[valid-type]
         asked = {**question.arguments, **arguments}
         if question.paged:
-            asked["limit"] = self._option["page_size"]
+            asked.setdefault("limit", self._option["page_size"])
         followed: set[str] = set()
         while True:
             body = self._get(question, asked)
@@ -82,8 +82,10 @@ class Cloud:
             connection.close()
 
     def _get(self, question: Question, arguments: Mapping[str, Any]) -> bytes:
-        import keystoneauth1.exceptions
-        import openstack.exceptions
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what it imports, about themselves
+            import keystoneauth1.exceptions
+            import openstack.exceptions
 
         service = NAMES[question.service]
         try:

@@ -12,7 +12,7 @@ from oslo_config import cfg
 from ...model import Deleted, Entity, Item
 from ...plugin import Context, DeltaPlugin, Rows
 from . import rows, shapes
-from .cloud import Cloud, Question
+from .cloud import NAMES, Cloud, Question
 
 
 class Source(NamedTuple):
@@ -160,6 +160,18 @@ class OpenStackPlugin(DeltaPlugin):
         self._cloud = Cloud(self.option)
         #: {type: when the newest of it changed}: each by the clock of its own service.
         self._newest: dict[str, str] = {}
+
+    def probe(self) -> str:
+        """Ask each service for a first page with one entity.
+
+        :raises Incomplete: a service cannot be asked
+        """
+        asked: list[str] = []
+        for source in (SOURCES[type_] for type_ in self._wanted()):
+            if NAMES[source.question.service] not in asked:
+                next(self._cloud.ask(source.question, source.row, limit=1))
+                asked.append(NAMES[source.question.service])
+        return f"{', '.join(asked)} answer"
 
     def close(self) -> None:
         """Close the connections."""
