@@ -16,7 +16,8 @@ TEST := $(VENV)/.made-test
 DEV := $(VENV)/.made-dev
 # The real clients of the REST faces, apart from the library: what they need is not what it needs.
 CLIENTS := .venv-clients/.made
-IRONIC := .venv-ironic/.made
+# Whole services that tests ask, in one environment: they are made of the same libraries.
+SERVICES := .venv-services/.made
 # What is shared by tests is checked like the library; it lies on the tests' own import path.
 SHARED := tests/servers tests/kubeapi tests/faults/laboratory tests/faketime.py tests/faketime_site tests/conftest.py
 
@@ -43,11 +44,11 @@ demo: $(BASE)  ## install the library here and watch real daemons come and go
 servers:  ## install the servers that are missing (as root), starting and enabling none
 	@tools/install-servers
 
-test: servers $(TEST) $(CLIENTS) $(IRONIC)  ## run every test, after installing missing servers (as root)
+test: servers $(TEST) $(CLIENTS) $(SERVICES)  ## run every test, after installing missing servers (as root)
 	@echo "make: running every test, all servers required"
 	@SERVICEGROUP_REQUIRE_SERVERS=1 $(RUN_TESTS)
 
-check: $(TEST) $(CLIENTS) $(IRONIC)  ## run the tests for which the servers are there; no root, says what it left out
+check: $(TEST) $(CLIENTS) $(SERVICES)  ## run the tests for which the servers are there; no root, says what it left out
 	@echo "make: running the tests for which the servers are there"
 	@$(RUN_TESTS)
 
@@ -89,7 +90,7 @@ format: $(DEV)  ## format the code and mend what can be mended
 	@$(BIN)/ruff format .
 
 clean:  ## remove everything that was made here
-	rm -rf $(VENV) .venv-clients .venv-ironic build dist doc/build cover .coverage* *.egg-info
+	rm -rf $(VENV) .venv-clients .venv-services build dist doc/build cover .coverage* *.egg-info
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache .tox
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -120,8 +121,8 @@ $(CLIENTS): tools/requirements-clients.txt | $(VENV)/bin/python
 	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install -r $<
 	@touch $@
 
-$(IRONIC): tools/requirements-ironic.txt | $(VENV)/bin/python
-	@echo "make: installing the ironic that tests ask, away from all else"
+$(SERVICES): tools/requirements-services.txt | $(VENV)/bin/python
+	@echo "make: installing the ironic and the keystone that tests ask, away from all else"
 	@$(BIN)/python -m venv $(@D)
 	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --no-compile -r $<
 	@touch $@

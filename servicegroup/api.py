@@ -31,6 +31,7 @@ from servicegroup.workers import stored_id
 
 if TYPE_CHECKING:
     from servicegroup.conductors import Conductors
+    from servicegroup.door import Door
     from servicegroup.driver import Finding
     from servicegroup.hypervisors import Hypervisors
     from servicegroup.inventory import Inventory
@@ -252,6 +253,10 @@ class ServiceGroup:
             for name, door in process.further.items()
             for one in readiness(name, Observer(door, None, self.settings.limits), self.roster)
         ]
+
+    def doors(self) -> list[Door]:
+        """Return the stores that this process talks to; a forked child has others."""
+        return self._running().doors()
 
     def watch(self, group_id: str) -> Watch:
         """Return a live view of a group and iterator over its changes; close it when done.

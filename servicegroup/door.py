@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import TypeVar
@@ -18,6 +19,7 @@ from servicegroup.model import EndKind, Member
 from servicegroup.will import LastWill
 
 T = TypeVar("T")
+Told = Callable[[str, float, bool], None]
 
 
 class _Translation:
@@ -45,12 +47,43 @@ class _Translation:
             ) from error
 
 
+class _Told:
+    """One call, of whose seconds somebody wants to hear."""
+
+    def __init__(self, call: str, told: Told, translated: _Translation) -> None:
+        self._call = call
+        self._told = told
+        self._translated = translated
+        self._began = time.perf_counter()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        seconds = time.perf_counter() - self._began
+        try:
+            self._translated.__exit__(kind, error, traceback)
+        except DriverUnavailable:
+            self._told(self._call, seconds, False)
+            raise
+        self._told(self._call, seconds, not isinstance(error, DriverUnavailable))
+
+
 class Door:
     """A driver as the rest of the core sees it: same calls, translated errors.
 
     Every call may raise :exc:`DriverUnavailable`, with the client library's error as its cause, or
     :exc:`NotSupported`. Usable from any thread.
     """
+
+    #: Told of each call, on the thread that made it: its name, its seconds, and whether the store
+    #: answered. Must be quick and not raise. ``None``: nobody asks, and no clock is read.
+    told: Told | None = None
 
     def __init__(self, name: str, driver: Driver) -> None:
         self.name = name
@@ -87,28 +120,28 @@ class Door:
 
     def run(self, work: Callable[[], T]) -> T:
         """Open the client if need be, and do *work* that goes past the driver's own methods."""
-        with self._translated:
+        with self._call("records"):
             self._started()
             return work()
 
     def join(self, members: Sequence[Member]) -> list[Member]:
         """See :meth:`servicegroup.driver.Driver.join`."""
-        with self._translated:
+        with self._call("join"):
             return self._writable().join(members)
 
     def update(self, members: Sequence[Member]) -> list[Lost]:
         """See :meth:`servicegroup.driver.Driver.update`."""
-        with self._translated:
+        with self._call("update"):
             return self._writable().update(members)
 
     def heartbeat(self, instance_id: str, members: Sequence[Member]) -> list[Lost]:
         """See :meth:`servicegroup.driver.Driver.heartbeat`."""
-        with self._translated:
+        with self._call("heartbeat"):
             return self._writable().heartbeat(instance_id, members)
 
     def leave(self, members: Sequence[Member]) -> None:
         """See :meth:`servicegroup.driver.Driver.leave`."""
-        with self._translated:
+        with self._call("leave"):
             self._writable().leave(members)
 
     def remove(self, group_id: str, member_id: str) -> bool:
@@ -132,7 +165,7 @@ class Door:
 
     def end(self, instance_id: str, reason: str) -> None:
         """See :meth:`servicegroup.driver.Driver.end`."""
-        with self._translated:
+        with self._call("end"):
             self._writable().end(instance_id, reason)
 
     def last_will(self, reason: str) -> LastWill | None:
@@ -148,35 +181,39 @@ class Door:
         attributes: bool = True,
     ) -> Sightings:
         """See :meth:`servicegroup.driver.Driver.sightings`."""
-        with self._translated:
+        with self._call("sightings"):
             return self._started().sightings(
                 group_id, member_ids, known=known, attributes=attributes
             )
 
     def ages(self, group_id: str) -> Ages:
         """See :meth:`servicegroup.driver.Driver.ages`."""
-        with self._translated:
+        with self._call("ages"):
             return self._started().ages(group_id)
 
     def groups(self) -> list[str]:
         """See :meth:`servicegroup.driver.Driver.groups`."""
-        with self._translated:
+        with self._call("groups"):
             return self._started().groups()
 
     def findings(self) -> list[Finding]:
         """See :meth:`servicegroup.driver.Driver.findings`."""
-        with self._translated:
+        with self._call("findings"):
             return list(self._started().findings())
 
     def watch(
         self, group_id: str, changed: Callable[[Collection[str] | None], None]
     ) -> Callable[[], None]:
         """See :meth:`servicegroup.driver.Driver.watch`."""
-        with self._translated:
+        with self._call("watch"):
             driver = self._started()
             if Capability.WATCH not in driver.capabilities:
                 raise NotSupported(f"driver {self.name!r} cannot call back; it is polled")
             return driver.watch(group_id, changed)
+
+    def _call(self, name: str) -> _Translation | _Told:
+        told = self.told
+        return self._translated if told is None else _Told(name, told, self._translated)
 
     def _writable(self) -> Driver:
         driver = self._started()

@@ -137,23 +137,57 @@ class Services:
 
     def disable(self, group_id: str, member_id: str, reason: str | None = None) -> None:
         """Take a service out of service; it stays so when it leaves and joins again."""
-        operator = self._operator(group_id, member_id, reason)
-        self._kept_by.run(lambda: operator.set_disabled(group_id, member_id, True, reason))
+        self.set(group_id, member_id, disabled=True, disabled_reason=reason)
 
     def enable(self, group_id: str, member_id: str) -> None:
         """Put a service back into service; the reason for disabling it goes."""
-        operator = self._operator(group_id, member_id)
-        self._kept_by.run(lambda: operator.set_disabled(group_id, member_id, False, None))
+        self.set(group_id, member_id, disabled=False)
 
     def force_down(self, group_id: str, member_id: str, reason: str | None = None) -> None:
         """Declare a service down, whatever its signs of life say, until taken back."""
-        operator = self._operator(group_id, member_id, reason)
-        self._kept_by.run(lambda: operator.set_forced_down(group_id, member_id, True, reason))
+        self.set(group_id, member_id, forced_down=True, forced_down_reason=reason)
 
     def unforce_down(self, group_id: str, member_id: str) -> None:
         """Let the signs of life decide again."""
+        self.set(group_id, member_id, forced_down=False)
+
+    def set(
+        self,
+        group_id: str,
+        member_id: str,
+        *,
+        disabled: bool | None = None,
+        disabled_reason: str | None = None,
+        forced_down: bool | None = None,
+        forced_down_reason: str | None = None,
+    ) -> None:
+        """Say both words in one statement: either all of it is done, or nothing.
+
+        :param disabled: whether it is out of service; ``None`` leaves that as it is
+        :param forced_down: whether it is declared down; ``None`` leaves that as it is
+        :raises ValueError: neither is given, or a reason for what is not said
+        """
+        if disabled is None and forced_down is None:
+            raise ValueError("nothing to set: give disabled, forced_down or both")
+        for name, word, reason in (
+            ("disabled", disabled, disabled_reason),
+            ("forced_down", forced_down, forced_down_reason),
+        ):
+            if reason is not None:
+                if not word:
+                    raise ValueError(f"{name}_reason={reason!r} goes with {name}=True only")
+                check_text("reason", reason, empty=True)
         operator = self._operator(group_id, member_id)
-        self._kept_by.run(lambda: operator.set_forced_down(group_id, member_id, False, None))
+        self._kept_by.run(
+            lambda: operator.set(
+                group_id,
+                member_id,
+                disabled=disabled,
+                disabled_reason=disabled_reason,
+                forced_down=forced_down,
+                forced_down_reason=forced_down_reason,
+            )
+        )
 
     def delete(self, group_id: str, member_id: str) -> None:
         """Remove a record for good, and the driver's entry with it; also those of its workers.
@@ -196,10 +230,8 @@ class Services:
             LOG.info("nothing to free beside the record of %s/%s: %s", group_id, member_id, error)
             return False
 
-    def _operator(self, group_id: str, member_id: str, reason: str | None = None) -> Operator:
+    def _operator(self, group_id: str, member_id: str) -> Operator:
         _checked(group_id, member_id)
-        if reason is not None:
-            check_text("reason", reason, empty=True)
         return self._records.operator
 
 

@@ -106,15 +106,14 @@ class Set(Command):
             )
         if given.reason is not None and not (given.disable or given.force_down):
             raise UsageError("--reason goes with --disable or --force-down")
-        services, which = self.service_group.services, (given.group, given.member)
-        if given.disable:
-            services.disable(*which, given.reason)
-        elif given.enable:
-            services.enable(*which)
-        if given.force_down:
-            services.force_down(*which, given.reason)
-        elif given.no_force_down:
-            services.unforce_down(*which)
+        self.service_group.services.set(
+            given.group,
+            given.member,
+            disabled=given.disable if given.disable or given.enable else None,
+            disabled_reason=given.reason if given.disable else None,
+            forced_down=given.force_down if given.force_down or given.no_force_down else None,
+            forced_down_reason=given.reason if given.force_down else None,
+        )
         return YES
 
 

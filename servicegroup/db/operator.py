@@ -25,22 +25,40 @@ class Operator:
         self._wall = sa.literal_column(database.dialect.wall, sa.BigInteger)
         self._now = sa.literal_column(database.dialect.now, sa.BigInteger)
 
-    def set_disabled(
-        self, group_id: str, member_id: str, disabled: bool, reason: str | None
+    def set(
+        self,
+        group_id: str,
+        member_id: str,
+        *,
+        disabled: bool | None,
+        disabled_reason: str | None,
+        forced_down: bool | None,
+        forced_down_reason: str | None,
     ) -> None:
-        """Disable with a reason or enable again; an old reason never stays."""
-        self._set(group_id, member_id, {"disabled": disabled, "disabled_reason": reason})
+        """Disable or enable, declare down or take that back: all that is not ``None``, or nothing.
 
-    def set_forced_down(
-        self, group_id: str, member_id: str, forced_down: bool, reason: str | None
-    ) -> None:
-        """Declare down whatever the signs of life say, or take that back."""
-        values: dict[str, Any] = {"forced_down": forced_down, "forced_down_reason": reason}
-        if forced_down:
-            values["forced_down_at"] = self._wall
-        else:
-            values |= {"forced_down_at": None, "up_since": self._now}
-        self._set(group_id, member_id, values)
+        An old reason never stays.
+        """
+        values: dict[str, Any] = {"updated_at": self._wall}
+        if disabled is not None:
+            values |= {"disabled": disabled, "disabled_reason": disabled_reason}
+        if forced_down is not None:
+            values |= {"forced_down": forced_down, "forced_down_reason": forced_down_reason}
+            values["forced_down_at"] = self._wall if forced_down else None
+        if forced_down is False:
+            values["up_since"] = self._now
+        statement = (
+            sa.update(services)
+            .where(_s.group_id == group_id, _s.member_id == member_id)
+            .values(values)
+        )
+
+        def write(connection: sa.Connection) -> None:
+            if not connection.execute(statement).rowcount:
+                raise no_such_service(group_id, member_id)
+            self._notices.members(connection, [(group_id, member_id)])
+
+        self._database.transaction(write)
 
     def delete(self, group_id: str, member_id: str) -> None:
         """Remove the record; a process that lives under it finds its member removed."""
@@ -76,20 +94,6 @@ class Operator:
             lambda connection: connection.execute(statement).one()
         )
         return None if lowest is None else (lowest, highest)
-
-    def _set(self, group_id: str, member_id: str, values: dict[str, Any]) -> None:
-        statement = (
-            sa.update(services)
-            .where(_s.group_id == group_id, _s.member_id == member_id)
-            .values(updated_at=self._wall, **values)
-        )
-
-        def write(connection: sa.Connection) -> None:
-            if not connection.execute(statement).rowcount:
-                raise no_such_service(group_id, member_id)
-            self._notices.members(connection, [(group_id, member_id)])
-
-        self._database.transaction(write)
 
 
 def no_such_service(group_id: str, member_id: str) -> NoSuchService:

@@ -73,8 +73,9 @@ class Caller(NamedTuple):
 class Credentials(Protocol):
     """How callers prove who they are."""
 
-    #: What is told to whoever has none, as ``WWW-Authenticate``.
-    challenge: str
+    @property
+    def challenge(self) -> str | None:
+        """What is told to whoever has none, as ``WWW-Authenticate``; ``None``: others tell it."""
 
     def caller(self, req: falcon.Request) -> Caller | None:
         """Return who asks; ``None`` where nobody is named, or nobody believable."""
@@ -83,25 +84,11 @@ class Credentials(Protocol):
 class Everybody:
     """``noauth``: whoever can reach us may do everything."""
 
-    challenge = ""
+    challenge = None
 
     def caller(self, req: falcon.Request) -> Caller | None:
         """Return somebody who may do everything."""
         return Caller("noauth", ("admin", "member", "reader"))
-
-
-class Tokens:
-    """``keystone``: what keystonemiddleware, which stands before us, found out about the token."""
-
-    challenge = "Keystone"
-
-    def caller(self, req: falcon.Request) -> Caller | None:
-        """Return the user of a token that is valid."""
-        if req.env.get("HTTP_X_IDENTITY_STATUS") != "Confirmed":
-            return None
-        roles = (req.get_header("X-Roles") or "").split(",")
-        named = tuple(role.strip().lower() for role in roles if role.strip())
-        return Caller(req.get_header("X-User-Id") or "", named)
 
 
 class Access:
@@ -132,10 +119,11 @@ class Access:
             return
         caller = self._credentials.caller(req)
         if caller is None:
+            challenge = self._credentials.challenge
             raise falcon.HTTPUnauthorized(
                 title="Unauthorized",
                 description="The request you have made requires authentication.",
-                challenges=[self._credentials.challenge],
+                challenges=None if challenge is None else [challenge],
             )
         req.context.caller = caller
         subject = {"user_id": caller.user, "roles": list(caller.roles)}

@@ -9,18 +9,20 @@ import falcon
 from oslo_config import cfg
 
 from servicegroup import ServiceGroup
-from servicegroup.exceptions import ConfigurationError, ServiceGroupError
+from servicegroup.exceptions import ServiceGroupError
 from servicegroup.rest import (
     discovery,
     errors,
     ironic_conductors,
     ironic_nodes,
     nova_hypervisors,
+    nova_hypervisors_old,
     nova_services,
     nova_v2,
+    proxies,
     vitrage,
 )
-from servicegroup.rest.access import Access, Credentials, Everybody, Tokens
+from servicegroup.rest.access import Access, Credentials, Everybody
 from servicegroup.rest.metrics import Metrics, Traffic
 from servicegroup.rest.microversions import Negotiation
 from servicegroup.rest.openapi import OpenApi
@@ -29,6 +31,7 @@ from servicegroup.rest.passwords import Passwords
 from servicegroup.rest.presence import Presence
 from servicegroup.rest.requests import Requests
 from servicegroup.rest.resource import Resource
+from servicegroup.rest.tokens import Tokens, with_keystone
 from servicegroup.rest.view import View
 
 #: Path: its resource. A slash at the end of a request's path makes no difference.
@@ -45,7 +48,11 @@ ROUTES: dict[str, type[Resource]] = {
     "/v2.1/os-services/{ident}": nova_services.One,
     "/v2.1/os-hypervisors": nova_hypervisors.List,
     "/v2.1/os-hypervisors/detail": nova_hypervisors.Detail,
+    "/v2.1/os-hypervisors/statistics": nova_hypervisors_old.Statistics,
     "/v2.1/os-hypervisors/{ident}": nova_hypervisors.One,
+    "/v2.1/os-hypervisors/{ident}/uptime": nova_hypervisors_old.Uptime,
+    "/v2.1/os-hypervisors/{ident}/search": nova_hypervisors_old.Search,
+    "/v2.1/os-hypervisors/{ident}/servers": nova_hypervisors_old.Servers,
     "/v2.1/os-aggregates": nova_hypervisors.Aggregates,
     "/v2/{tenant_id}/os-hypervisors": nova_v2.List,
     "/v2/{tenant_id}/os-hypervisors/detail": nova_v2.Detail,
@@ -96,9 +103,10 @@ def application(
     for path, kind in ROUTES.items():
         app.add_route(path, resources[kind])
     presence.join()
+    served: Callable[..., Iterable[bytes]] = app
     if settings.auth_strategy == "keystone":
-        return _with_keystone(app, conf)
-    return app
+        served = with_keystone(app, conf)
+    return served if conf is None else proxies.believed(served, conf)
 
 
 def _credentials(settings: ApiSettings) -> Credentials:
@@ -108,24 +116,3 @@ def _credentials(settings: ApiSettings) -> Credentials:
         return Tokens()
     assert settings.htpasswd_file is not None
     return Passwords(settings.htpasswd_file, settings.admin_users)
-
-
-def _with_keystone(
-    app: falcon.App[Any, Any], conf: cfg.ConfigOpts | None
-) -> Callable[..., Iterable[bytes]]:
-    """Let keystonemiddleware look at the tokens; whether one is needed, we say."""
-    if conf is None:
-        raise ConfigurationError(
-            "auth_strategy=keystone needs the options of [keystone_authtoken]: pass conf"
-        )
-    try:
-        from keystonemiddleware import auth_token
-    except ImportError as error:
-        raise ConfigurationError(
-            f"auth_strategy=keystone needs a library that is not installed ({error}): "
-            f"pip install 'servicegroup[keystone]'"
-        ) from error
-    protocol: Callable[..., Iterable[bytes]] = auth_token.AuthProtocol(
-        app, {"oslo_config_config": conf, "delay_auth_decision": True}
-    )
-    return protocol

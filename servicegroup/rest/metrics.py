@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,11 +13,16 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily
 
+from servicegroup.door import Door
 from servicegroup.exceptions import ServiceGroupError
-from servicegroup.model import State
+from servicegroup.model import EventType, State
 from servicegroup.rest.options import ApiSettings
 from servicegroup.rest.resource import Resource
 from servicegroup.rest.view import View
+from servicegroup.status import Cause, Event
+
+#: Seconds: from a killed process whose guardian spoke to the longest usual ``service_down_time``.
+DETECTIONS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 75, 90, 120, 300)
 
 
 class Members:
@@ -99,8 +105,69 @@ class Traffic:
         self._answers.labels(path, method, str(resp.status)[:3]).inc()
 
 
+class Detections:
+    """How late this process saw members go down, from the events of its watches."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._seconds = Histogram(
+            "servicegroup_detection_seconds",
+            "Seconds from the last sign of life, or from the end where the store was told of one, "
+            "until this process saw the member down.",
+            ("group", "cause"),
+            buckets=DETECTIONS,
+            registry=registry,
+        )
+
+    def told(self, event: Event) -> None:
+        """Take one event of a watch."""
+        if event.type is not EventType.DOWN or event.status is None:
+            return
+        verdict = event.status.liveness
+        silent = verdict.cause in (Cause.SILENT, Cause.RECORD_SILENT)
+        seconds = verdict.age if silent else verdict.since
+        if seconds is not None:
+            self._seconds.labels(event.group_id, verdict.cause.name.lower()).observe(seconds)
+
+
+class Calls:
+    """What the stores were asked by this process, beats among it, and how quickly they answered."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._seconds = Histogram(
+            "servicegroup_store_seconds",
+            "Seconds of calls that the store answered, by driver and call.",
+            ("driver", "call"),
+            registry=registry,
+        )
+        self._failures = Counter(
+            "servicegroup_store_failures",
+            "Calls that the store did not answer, by driver and call.",
+            ("driver", "call"),
+            registry=registry,
+        )
+        self._beats = Counter(
+            "servicegroup_beats",
+            "Beats of this process, by driver and whether they were stored.",
+            ("driver", "stored"),
+            registry=registry,
+        )
+
+    def listen(self, door: Door) -> None:
+        """Be told of each call of this store."""
+        if door.told is None:
+            door.told = functools.partial(self._told, door.name)
+
+    def _told(self, driver: str, call: str, seconds: float, answered: bool) -> None:
+        if answered:
+            self._seconds.labels(driver, call).observe(seconds)
+        else:
+            self._failures.labels(driver, call).inc()
+        if call == "heartbeat":
+            self._beats.labels(driver, "yes" if answered else "no").inc()
+
+
 class Metrics(Resource):
-    """``/metrics``."""
+    """``/metrics``. What takes listening to is listened to from the first time that it is asked."""
 
     policy = {"GET": "metrics:get"}
     contract = {"GET": {"answer": {"text/plain": {"schema": {"type": "string"}}}}}
@@ -109,8 +176,13 @@ class Metrics(Resource):
         super().__init__(view, settings)
         self.registry = CollectorRegistry()
         self.registry.register(Members(view))
+        self._calls = Calls(self.registry)
+        self._detections = Detections(self.registry)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show them."""
+        self.view.follow(self._detections.told)
+        for door in self.view.service_group.doors():  # a forked child's are others
+            self._calls.listen(door)
         resp.content_type = CONTENT_TYPE_LATEST
         resp.data = generate_latest(self.registry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +11,7 @@ import falcon
 
 from servicegroup.exceptions import NoSuchHypervisor
 from servicegroup.hypervisors import HypervisorStatus
-from servicegroup.rest.answers import one_of, only, reply
+from servicegroup.rest.answers import boolean, one_of, only, reply
 from servicegroup.rest.errors import bad_request, not_found
 from servicegroup.rest.microversions import Version
 from servicegroup.rest.nova_services import UUIDS, is_uuid, service_number, service_uuid
@@ -19,6 +20,8 @@ from servicegroup.rest.resource import Resource
 #: Since when cpu_info is an object.
 CPU_OBJECT = Version(2, 28)
 PAGES = Version(2, 33)
+#: Since when servers are shown if asked for, also where there are none.
+SERVERS = Version(2, 75)
 #: Since when capacities are left to Placement, and uptime is a field.
 NO_CAPACITY = Version(2, 88)
 
@@ -61,12 +64,50 @@ class HypervisorResource(Resource):
             "service": shown,
         }
         if version >= NO_CAPACITY:
-            return row | {"uptime": None}
+            return row | {"uptime": self.uptime(one)}
         row |= {name: getattr(hypervisor, name) for name in CAPACITY}
         cpu = hypervisor.cpu_info
         if version < CPU_OBJECT:
             cpu = "" if cpu is None else json.dumps(cpu)
         return row | {"cpu_info": cpu}
+
+    def find(self, ident: str, version: Version) -> HypervisorStatus:
+        """Return the hypervisor of a uuid, or of a number for old clients.
+
+        :raises falcon.HTTPError: there is none, or no uuid where only they are known
+        """
+        if version >= UUIDS and not is_uuid(ident):
+            raise bad_request(f"Invalid uuid {ident}")
+        missing = not_found(f"Hypervisor with ID '{ident}' could not be found.")
+        if version < UUIDS and not (ident.isascii() and ident.isdigit() and len(ident) < 19):
+            raise missing
+        try:
+            one = self.view.hypervisor(ident.lower())
+        except NoSuchHypervisor as error:
+            raise missing from error
+        known = (one.hypervisor.uuid, str(one.hypervisor.id))[version < UUIDS]
+        if known != ident.lower():  # it is somebody's name
+            raise missing
+        return one
+
+    def matching(self, pattern: str) -> Sequence[HypervisorStatus]:
+        """Return those with *pattern* in their names.
+
+        :raises falcon.HTTPError: there are none
+        """
+        names = ((one, one.hypervisor.hypervisor_hostname) for one in self.view.hypervisors())
+        found = [one for one, name in names if pattern in name]
+        if not found:
+            raise not_found(f"No hypervisor matching '{pattern}' could be found.")
+        return found
+
+    @staticmethod
+    def uptime(one: HypervisorStatus) -> str | None:
+        """Return what the service of a hypervisor publishes as that of its host, if it is up."""
+        if one.service is None or not one.service.is_up:
+            return None
+        text = one.service.attributes.get("uptime")
+        return text if isinstance(text, str) else None
 
 
 class List(HypervisorResource):
@@ -98,11 +139,7 @@ class List(HypervisorResource):
                 "Paging over hypervisors with the hypervisor_hostname_pattern query parameter is "
                 "not supported."
             )
-        found = self.view.service_group.hypervisors.list()
-        if pattern is not None:
-            found = [one for one in found if pattern in one.hypervisor.hypervisor_hostname]
-            if not found:
-                raise not_found(f"No hypervisor matching '{pattern}' could be found.")
+        found = self.view.hypervisors() if pattern is None else self.matching(pattern)
         page, further = found, False
         if version >= PAGES:
             if marker is not None:
@@ -111,7 +148,11 @@ class List(HypervisorResource):
             page = found[: min(limit or most, most)]
             further = len(found) > len(page)
         show = self.full if self.detailed else self.short
-        body: dict[str, Any] = {"hypervisors": [show(one, version) for one in page]}
+        rows = [show(one, version) for one in page]
+        if version >= UUIDS and boolean(req, "with_servers") and version >= SERVERS:
+            for row in rows:
+                row["servers"] = []  # of them nothing is known here
+        body: dict[str, Any] = {"hypervisors": rows}
         if further:
             query = {"limit": len(page), "marker": body["hypervisors"][-1]["id"]}
             href = f"{req.prefix}{self.path}?{urlencode(query)}"
@@ -148,26 +189,7 @@ class One(HypervisorResource):
         version = req.context.version
         if version >= UUIDS:
             only(req, ("with_servers",), "Additional properties are not allowed")
-            if not is_uuid(ident):
-                raise bad_request(f"Invalid uuid {ident}")
         reply(resp, {"hypervisor": self.full(self.find(ident, version), version)})
-
-    def find(self, ident: str, version: Version) -> HypervisorStatus:
-        """Return the hypervisor of a uuid, or of a number for old clients.
-
-        :raises falcon.HTTPError: there is none
-        """
-        missing = not_found(f"Hypervisor with ID '{ident}' could not be found.")
-        if version < UUIDS and not (ident.isascii() and ident.isdigit() and len(ident) < 19):
-            raise missing
-        try:
-            one = self.view.service_group.hypervisors.get(ident.lower())
-        except NoSuchHypervisor as error:
-            raise missing from error
-        known = (one.hypervisor.uuid, str(one.hypervisor.id))[version < UUIDS]
-        if known != ident.lower():  # it is somebody's name
-            raise missing
-        return one
 
 
 class Aggregates(Resource):

@@ -222,17 +222,13 @@ class One(_Services):
             services = self.view.service_group.services
         except ConfigurationError as error:  # the request is wrong here, not the server broken
             raise falcon.HTTPConflict(description=str(error)) from error
-        which = (status.group_id, status.member_id)
-        if disabled is not None:
-            if disabled:
-                services.disable(*which, reason)
-            else:
-                services.enable(*which)
-        if forced_down is not None:
-            if forced_down:
-                services.force_down(*which)
-            else:
-                services.unforce_down(*which)
+        services.set(
+            status.group_id,
+            status.member_id,
+            disabled=disabled,
+            disabled_reason=reason,
+            forced_down=forced_down,
+        )
 
 
 def is_uuid(text: str) -> bool:

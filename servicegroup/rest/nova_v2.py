@@ -34,7 +34,7 @@ class List(HypervisorResource):
         """List all; there are no pages here."""
         extended = self.settings.hypervisor_status_extension
         show = self.full if self.detailed else self.short
-        found = self.view.service_group.hypervisors.list()
+        found = self.view.hypervisors()
         reply(resp, {"hypervisors": [show(one, NOVA.least, state=extended) for one in found]})
 
 

@@ -33,6 +33,7 @@ _WORDS = {
     406: "A microversion that is not to be had, or that has not what is asked for",
     409: "It cannot be done in the state that things are in",
     413: "The body is too large",
+    501: "Nobody says",
     503: "Nobody can tell: the store does not answer, or proves neither life nor death",
 }
 
@@ -104,6 +105,7 @@ def _operation(path: str, method: str, resource: type[Resource]) -> dict[str, An
         }
     if method == "DELETE":
         statuses.add(409)
+    statuses |= say.get("statuses", set())
     answered, status = say.get("answer"), say.get("status", 200)
     good: dict[str, Any] = {"description": "Done"}
     if isinstance(answered, str):

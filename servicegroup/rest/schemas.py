@@ -8,6 +8,7 @@ Schema = dict[str, Any]
 
 STRING: Schema = {"type": "string"}
 TEXT: Schema = {"type": ["string", "null"]}
+COUNT: Schema = {"type": "integer"}
 NUMBER: Schema = {"type": ["integer", "null"]}
 TRUTH: Schema = {"type": "boolean"}
 TIME: Schema = {"type": ["string", "null"], "description": "ISO 8601"}
@@ -83,6 +84,7 @@ _HYPERVISOR: dict[str, Schema] = {
         {"id": IDENT, "host": STRING, "disabled_reason": TEXT}, optional=("disabled_reason",)
     ),
     "uptime": TEXT,
+    "servers": {"type": "array", "maxItems": 0, "description": "none are known"},
     "cpu_info": ANY,
     "os-pci:pci_stats": ANY,
     **dict.fromkeys(_CAPACITIES, NUMBER),
@@ -147,6 +149,9 @@ COMPONENTS: dict[str, Schema] = {
     ),
     "Hypervisors": record(
         {"hypervisors": rows("Hypervisor"), "hypervisors_links": _LINKS}, ("hypervisors_links",)
+    ),
+    "HypervisorStatistics": record(
+        {"hypervisor_statistics": record(dict.fromkeys(("count", *_CAPACITIES), COUNT))}
     ),
     "OneHypervisor": record({"hypervisor": ref("Hypervisor")}),
     "Aggregates": record({"aggregates": {"type": "array", "maxItems": 0}}),

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
 
 from servicegroup import ServiceGroup
 from servicegroup.clock import boottime
 from servicegroup.exceptions import DriverUnavailable
+from servicegroup.hypervisors import HypervisorStatus
 from servicegroup.rest.verdicts import Verdicts
-from servicegroup.status import MemberStatus
+from servicegroup.status import Event, MemberStatus
 from servicegroup.watch import Watch
+
+T = TypeVar("T")
 
 
 class View:
     """One per application. Its watches are opened when first asked for, in the process that asks.
+
+    While a store does not answer, what was seen last is shown for one ``service_down_time``.
 
     :param groups: those that are shown; empty: all there are
     """
@@ -25,54 +32,76 @@ class View:
         self._configured = tuple(groups)
         self._lock = threading.Lock()
         self._watches: dict[str, Watch] = {}
-        self._groups: tuple[float, list[str]] = (float("-inf"), [])
-        self._listed: tuple[float, list[MemberStatus]] = (float("-inf"), [])
+        self._groups_at = float("-inf")
+        self._seen: dict[Hashable, tuple[float, object]] = {}
+        self._away_since: dict[str, float] = {}
+        self._told: Callable[[Event], None] | None = None
 
     def groups(self) -> list[str]:
         """Return the groups that are shown; who are new there is asked once a ``poll_interval``."""
         if self._configured:
             return list(self._configured)
-        asked_at, groups = self._groups
-        if boottime() - asked_at > self.service_group.settings.poll_interval:
-            groups = self.service_group.groups()
-            self._groups = (boottime(), groups)
-        return groups
+        now, known = boottime(), self._seen.get("groups")
+        if known is None or now - self._groups_at > self.service_group.settings.poll_interval:
+            self._groups_at = now
+            return self._latest("groups", self.service_group.groups)
+        return known[1]  # type: ignore[return-value]
 
     def members(self) -> list[MemberStatus]:
         """Return the members of all groups that are shown, from memory.
 
-        :raises DriverUnavailable: a group cannot be read, and has not been for a while
+        While the store does not answer, they are ``unknown``.
+
+        :raises DriverUnavailable: a group could not be read for one ``service_down_time``
         """
         found: list[MemberStatus] = []
         for group_id in self.groups():
             watch = self._watch(group_id)
-            if not watch.fresh:
-                # Asked for its words: what the store says when it does not answer.
-                found.extend(self.service_group.get_members(group_id))
-            else:
+            if watch.fresh:
+                self._away_since.pop(group_id, None)
                 found.extend(watch.members)
+            else:
+                found.extend(self._unwatched(watch))
         return found
 
     def services(self) -> list[MemberStatus]:
         """Return everybody there is, also those that left and have a record.
 
-        One look at the store. While it does not answer, what was seen last for one
-        ``service_down_time``.
+        One look at the store.
 
-        :raises DriverUnavailable: the store did not answer for longer
+        :raises DriverUnavailable: the store did not answer for one ``service_down_time``
         """
-        try:
-            statuses = self.service_group.roster.list(left=True)
-        except DriverUnavailable:
-            seen_at, statuses = self._listed
-            if boottime() - seen_at > self.service_group.settings.service_down_time:
-                raise
-        else:
-            self._listed = (boottime(), statuses)
-            self.verdicts.forget_others(statuses)
+        statuses = self._latest("services", lambda: self.service_group.roster.list(left=True))
+        self.verdicts.forget_others(statuses)
         if not self._configured:
             return statuses
         return [status for status in statuses if status.group_id in self._configured]
+
+    def hypervisors(self) -> Sequence[HypervisorStatus]:
+        """Return all hypervisors: two queries.
+
+        :raises DriverUnavailable: a store did not answer for one ``service_down_time``
+        """
+        return self._latest("hypervisors", self.service_group.hypervisors.list)
+
+    def hypervisor(self, ident: str) -> HypervisorStatus:
+        """Return one hypervisor, by id, uuid or name.
+
+        :raises NoSuchHypervisor: there is none
+        :raises DriverUnavailable: a store did not answer for one ``service_down_time``
+        """
+        look = functools.partial(self.service_group.hypervisors.get, ident)
+        return self._latest(("hypervisor", ident), look)
+
+    def follow(self, told: Callable[[Event], None]) -> None:
+        """Have *told* called for each event of each group that is shown, on threads of their own.
+
+        From the watches' opening on: each begins with a JOINED for whoever is there.
+        """
+        with self._lock:
+            first, self._told = self._told is None, told
+            for watch in self._watches.values() if first else ():
+                self._tell(watch)
 
     def close(self) -> None:
         """End all watches; they are opened again when asked for."""
@@ -89,4 +118,38 @@ class View:
             watch = self._watches.get(group_id)
             if watch is None or watch.closed:  # new, or another process's before a fork
                 watch = self._watches[group_id] = self.service_group.watch(group_id)
+                if self._told is not None:
+                    self._tell(watch)
             return watch
+
+    def _unwatched(self, watch: Watch) -> list[MemberStatus]:
+        """Ask the store itself: its words are told when it does not answer."""
+        try:
+            members = self.service_group.get_members(watch.group_id)
+        except DriverUnavailable:
+            since = self._away_since.setdefault(watch.group_id, boottime())
+            members = watch.members
+            if not members or boottime() - since > self.service_group.settings.service_down_time:
+                raise
+        else:
+            self._away_since.pop(watch.group_id, None)
+        return members
+
+    def _tell(self, watch: Watch) -> None:
+        def tell() -> None:
+            for event in watch:
+                if self._told is not None:
+                    self._told(event)
+
+        threading.Thread(target=tell, name="servicegroup-api-events", daemon=True).start()
+
+    def _latest(self, what: Hashable, look: Callable[[], T]) -> T:
+        try:
+            seen = look()
+        except DriverUnavailable:
+            seen_at, before = self._seen.get(what, (float("-inf"), None))
+            if boottime() - seen_at > self.service_group.settings.service_down_time:
+                raise
+            return before  # type: ignore[return-value]
+        self._seen[what] = (boottime(), seen)
+        return seen

@@ -300,6 +300,16 @@ def test_what_is_not_there_cannot_be_set_or_deleted(group):
             call("g", "nobody")
         assert "no service record for member 'nobody' of group 'g'" in str(caught.value)
         assert "servicegroup service list --all --group g" in str(caught.value)
+    for words, told in (
+        ({}, "give disabled, forced_down or both"),
+        (
+            {"disabled": False, "disabled_reason": "x"},
+            "disabled_reason='x' goes with disabled=True",
+        ),
+        ({"disabled": True, "forced_down_reason": "x"}, "goes with forced_down=True only"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            services.set("g", "nobody", **words)
     assert group.leave("g", "nobody") is False
     assert group.is_up("g", "nobody") is False
     assert group.liveness("g", "nobody").reason == "no such member"

@@ -4,6 +4,7 @@ Counted once connected: opening a connection costs a few statements more, on eac
 """
 
 import contextlib
+import functools
 import re
 import time
 
@@ -283,7 +284,13 @@ def test_a_change_and_a_leave_are_one_transaction_each(kind, driver, joined, cou
 def test_an_operators_word_is_one_statement_in_a_transaction(kind, url, make, joined, count):
     services = make(url, **STILL).services
     services.enable("g", "m7")
-    for word in (services.disable, services.enable, services.force_down, services.unforce_down):
+    for word in (
+        services.disable,
+        services.enable,
+        services.force_down,
+        services.unforce_down,
+        functools.partial(services.set, disabled=True, disabled_reason="x", forced_down=True),
+    ):
         with count() as statements:
             word("g", "m7")
         assert in_one_transaction(kind, statements) == ["UPDATE services"]

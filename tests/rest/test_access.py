@@ -179,18 +179,3 @@ def test_the_sample_of_the_policy_names_every_rule(tmp_path):
         assert f'"servicegroup:{rule}": "rule:' in text
     assert '"admin_required": "role:admin"' in text
     assert len(used) == text.count('"servicegroup:')
-
-
-def test_with_keystone_nobody_names_himself(cli, service_group):
-    """Headers that only keystonemiddleware may set are taken away."""
-    names = {"AUTH_TYPE": "none", "WWW_AUTHENTICATE_URI": "http://127.0.0.1:1/v3"}
-    env = {f"OS_KEYSTONE_AUTHTOKEN__{name}": value for name, value in names.items()}
-    api = Api(cli, env=env | {"OS_SERVICEGROUP_API__AUTH_STRATEGY": "keystone"})
-    forged = {"X-Identity-Status": "Confirmed", "X-Roles": "admin", "X-User-Id": "u"}
-    for method, path, headers in ASKED.values():
-        for given in ({}, forged):
-            answer = api(method, path, headers=headers | given)
-            assert answer.status == 401
-            assert "WWW-Authenticate" in answer.headers
-    assert api.get("/v2.1").status == 200
-    api.stop()

@@ -1,5 +1,8 @@
 """What a request costs the store, counted in statements that reach it."""
 
+import contextlib
+import sqlite3
+
 import falcon.testing
 import pytest
 import sqlalchemy as sa
@@ -11,11 +14,12 @@ LATEST = {"OpenStack-API-Version": "compute latest"}
 
 @pytest.fixture
 def statements():
-    """Every SELECT of this process, as SQLAlchemy sends them."""
+    """Every SELECT and UPDATE of this process, as SQLAlchemy sends them."""
     seen = []
 
     def note(connection, cursor, statement, *rest):
-        if statement.lstrip().upper().startswith("SELECT") and "FROM" in statement.upper():
+        words = statement.upper().split()
+        if words[0] == "UPDATE" or (words[0] == "SELECT" and "FROM" in words):
             seen.append(statement)
 
     sa.event.listen(sa.Engine, "before_cursor_execute", note)
@@ -47,3 +51,23 @@ def test_hypervisors_in_detail_are_two_queries_whatever_their_number(quiet, stat
     statements.clear()
     assert len(client.simulate_get("/v2.1/os-services", headers=LATEST).json["services"]) == 50
     assert len(statements) == 1, statements
+
+
+def test_two_words_in_one_body_are_one_statement(quiet, statements, tmp_path):
+    quiet.join("compute", "h", name="nova-compute")
+    path = f"/v2.1/os-services/{quiet.services.get('compute', 'h').uuid}"
+    client = falcon.testing.TestClient(rest.application(quiet))
+
+    def put(body):
+        statements.clear()
+        answer = client.simulate_put(path, json=body, headers=LATEST)
+        assert [one.split()[1] for one in statements if one.startswith("UPDATE")] == ["services"]
+        service = quiet.services.get("compute", "h")
+        return answer.status_code, service.disabled, service.forced_down
+
+    assert put({"status": "disabled", "forced_down": True}) == (200, True, True)
+    assert put({"status": "enabled", "forced_down": False}) == (200, False, False)
+    refuse = "BEFORE UPDATE OF forced_down ON services BEGIN SELECT RAISE(ABORT, 'no'); END"
+    with contextlib.closing(sqlite3.connect(tmp_path / "quiet.sqlite")) as connection:
+        connection.execute(f"CREATE TRIGGER refuse {refuse}")
+    assert put({"status": "disabled", "forced_down": True}) == (500, False, False)

@@ -5,6 +5,7 @@ from program.api import Api
 
 LATEST = {"OpenStack-API-Version": "compute latest"}
 PATH = "/v2.1/os-hypervisors"
+UPTIME = " 17:01:59 up 16 days, 2:54, 1 user, load average: 0.01, 0.04, 0.05"
 NOBODY = "00000000-0000-0000-0000-000000000007"
 
 
@@ -22,7 +23,7 @@ def get(api, path=PATH, headers=LATEST, status=200):
 def fleet(service_group, api):
     """Three hypervisors: one up, one forced down and disabled, one without a service."""
     for host in ("a", "b"):
-        service_group.join("compute", host, name="nova-compute")
+        service_group.join("compute", host, name="nova-compute", attributes={"uptime": UPTIME})
     service_group.services.disable("compute", "b", "new memory")
     service_group.services.force_down("compute", "b")
     for host in ("a", "b", "c"):
@@ -33,6 +34,7 @@ def fleet(service_group, api):
             hypervisor_version=1000000,
             host_ip="192.0.2.1",
             vcpus=32,
+            memory_mb=1000,
             cpu_info={"vendor": "Intel"},
             pci_stats=[],
         )
@@ -64,7 +66,7 @@ def test_details_and_one(api, fleet):
         "service": {"id": record.uuid, "host": "b", "disabled_reason": "new memory"},
         "uptime": None,
     }
-    assert rows[0]["service"]["disabled_reason"] is None
+    assert (rows[0]["service"]["disabled_reason"], rows[0]["uptime"]) == (None, UPTIME)
     for row in rows:
         assert get(api, f"{PATH}/{row['id']}")["hypervisor"] == row
 
@@ -113,11 +115,56 @@ def test_a_pattern(api, fleet):
         ("?hypervisor_hostname_pattern=a&limit=1", 400, "Paging over hypervisors"),
         ("/a.example.org", 400, "Invalid uuid a.example.org"),
         (f"/{NOBODY}", 404, f"Hypervisor with ID '{NOBODY}' could not be found."),
-        (f"/{NOBODY}/uptime", 404, "uptime"),
+        ("?with_servers=perhaps", 400, "'perhaps' is neither true nor false"),
+        ("/statistics", 404, "The resource could not be found."),
+        (f"/{NOBODY}/uptime", 404, "The resource could not be found."),
+        ("/a/search", 404, "The resource could not be found."),
+        ("/a/servers", 404, "The resource could not be found."),
     ],
 )
 def test_wrong_questions(api, fleet, path, status, words):
     assert words in get(api, PATH + path, status=status)
+
+
+def test_statistics_are_of_those_that_are_enabled(api, fleet):
+    for version in ("2.1", "2.87"):
+        sums = get(api, f"{PATH}/statistics", at(version))["hypervisor_statistics"]
+        shown = {name: number for name, number in sums.items() if number}
+        assert shown == {"count": 1, "vcpus": 32, "memory_mb": 1000}
+        assert len(sums) == 12
+
+
+def test_search_by_name_before_2_53(api, fleet):
+    listed = get(api, PATH, at("2.52"))["hypervisors"]
+    for what in ("search", "servers"):
+        assert get(api, f"{PATH}/b.ex/{what}", at("2.52"))["hypervisors"] == [listed[1]]
+        words = get(api, f"{PATH}/zz/{what}", at("2.52"), 404)
+        assert words == "No hypervisor matching 'zz' could be found."
+
+
+def test_uptime_before_2_88(api, fleet):
+    for version in ("2.52", "2.87"):
+        up, down, without = get(api, PATH, at(version))["hypervisors"]
+        assert get(api, f"{PATH}/{up['id']}/uptime", at(version)) == {
+            "hypervisor": up | {"uptime": UPTIME}
+        }
+        for one, host in ((down, "b"), (without, "c")):
+            words = get(api, f"{PATH}/{one['id']}/uptime", at(version), 400)
+            assert words == f"Compute service of {host} is unavailable at this time."
+    assert get(api, f"{PATH}/x/uptime", at("2.87"), 400) == "Invalid uuid x"
+    fleet.membership("compute", "a").update({})
+    answer = api.get(f"{PATH}/{up['id']}/uptime", **at("2.87"))
+    assert (answer.status, list(answer.body)) == (501, ["computeFault"])
+    assert answer.message == "The host a publishes no attribute uptime"
+    assert get(api, f"{PATH}/{up['id']}")["hypervisor"]["uptime"] is None
+    fleet.membership("compute", "a").update({"uptime": UPTIME})
+
+
+def test_servers_of_which_none_are_known(api, fleet):
+    query = "?with_servers=true"
+    for version, servers in (("2.74", None), ("2.75", []), ("latest", [])):
+        rows = get(api, PATH + query, at(version))["hypervisors"]
+        assert [row.get("servers") for row in rows] == [servers] * 3
 
 
 def test_aggregates_there_are_none(api):

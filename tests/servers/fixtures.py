@@ -10,6 +10,7 @@ from servers.database import DatabaseServer
 from servers.etcd import Etcd
 from servers.home import Home
 from servers.ironic import Ironic
+from servers.keystone import Keystone
 from servers.kubernetes import Kubernetes
 from servers.mariadb import MariaDB
 from servers.memcached import Memcached
@@ -109,6 +110,12 @@ memcached_server = _factory(Memcached)
 kubernetes_server = _factory(Kubernetes)
 redis_server = _factory(Redis)
 nagios_server = _factory(Nagios)
+
+
+@pytest.fixture(scope="session")
+def keystone(server_home: Home) -> Iterator[Keystone]:
+    """Run one keystone for the whole session; a test that stops it starts it again."""
+    yield from _shared(lambda: Keystone(server_home))
 
 
 @pytest.fixture

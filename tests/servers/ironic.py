@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from servers.process import Server
 from servers.requirement import MissingError
 
-#: Made by ``make .venv-ironic/.made``.
-PROGRAMS = Path(__file__).parents[2] / ".venv-ironic" / "bin"
+#: Made by ``make .venv-services/.made``.
+PROGRAMS = Path(__file__).parents[2] / ".venv-services" / "bin"
 #: Seconds for one request.
 PATIENCE = 15.0
 VERSION = "1.93"
@@ -65,7 +65,7 @@ class Ironic(Server):
     @classmethod
     def find(cls) -> None:
         if not (PROGRAMS / "ironic").exists():
-            raise MissingError("ironic", "make .venv-ironic/.made")
+            raise MissingError("ironic", "make .venv-services/.made")
 
     @property
     def url(self) -> str:
