@@ -1,5 +1,6 @@
 """How it is served: metrics, TLS, an end that lets requests finish, and pre-forking servers."""
 
+import contextlib
 import http.client
 import os
 import signal
@@ -9,9 +10,16 @@ import sys
 import threading
 from pathlib import Path
 
+import falcon.testing
 import pytest
+from oslo_config import cfg
+from oslo_middleware import http_proxy_to_wsgi
 from program.api import Api
-from servers.ports import free_ports
+from servers.certificate import self_signed
+from servers.ports import LOOPBACK, free_ports
+
+from servicegroup import ServiceGroup, rest
+from servicegroup.testing.memory import MemoryStore
 
 
 def metric(api, line):
@@ -37,6 +45,50 @@ def test_metrics(api, join, service_group, until):
     assert metric(api, line) == before + 2
 
 
+def test_how_late_deaths_are_seen(api, cli, service_group, until):
+    where = ["--group", "compute", "--member", "killed"]
+    daemon = cli.start("run", *where, "--", "sleep", "600")
+    until(lambda: service_group.is_up("compute", "killed"), 30)
+    line = 'servicegroup_detection_seconds_count{cause="ended",group="compute"}'
+    until(lambda: metric(api, 'servicegroup_members{group="compute",state="up"}'))
+    before = metric(api, line) or 0
+    daemon.kill()  # of which its guardian tells
+    until(lambda: metric(api, line) == before + 1)
+    service_group.roster.delete("compute", "killed")
+
+
+def test_what_the_store_was_asked(tmp_path, until):
+    file = tmp_path / "memory.conf"
+    lines = ["[servicegroup]", "driver = memory", "report_interval = 0.05"]
+    file.write_text("\n".join([*lines, "[servicegroup_memory]", "store = asked", ""]))
+    conf = cfg.ConfigOpts()
+    conf([f"--config-file={file}"], project="servicegroup", use_env=False)
+    with ServiceGroup(conf) as service_group:
+        client = falcon.testing.TestClient(rest.application(service_group))
+
+        def counted(line):
+            lines = client.simulate_get("/metrics").text.splitlines()
+            found = [one for one in lines if one.startswith(line + " ")]
+            return float(found[0].rpartition(" ")[2]) if found else 0
+
+        def calls(what, call):
+            return counted(f'servicegroup_store_{what}{{call="{call}",driver="memory"}}')
+
+        def beats(stored):
+            return counted(f'servicegroup_beats_total{{driver="memory",stored="{stored}"}}')
+
+        service_group.join("g", "m")
+        assert calls("seconds_count", "join") == 0  # nobody had asked for metrics
+        service_group.join("g", "n")
+        until(lambda: beats("yes") >= 2)
+        assert calls("seconds_count", "join") == 1
+        assert beats("no") == calls("failures_total", "heartbeat") == 0
+        MemoryStore.named("asked").unavailable = True
+        until(lambda: beats("no"))
+        assert calls("failures_total", "heartbeat")
+        MemoryStore.named("asked").unavailable = False
+
+
 def test_stopping_lets_a_request_finish(cli, service_group):
     api = Api(cli)
     connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=20)
@@ -56,27 +108,58 @@ def test_stopping_lets_a_request_finish(cli, service_group):
     service_group.inventory.delete_node("late")
 
 
-def test_tls(cli, service_group):
-    certificate, key = cli.folder / "cert.pem", cli.folder / "key.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    names = {"CERTIFICATE": certificate, "PRIVATE_KEY": key}
+def test_tls_for_those_who_show_the_right_certificate(cli, service_group):
+    folders = {name: cli.folder / f"tls-{name}" for name in ("server", "client", "stranger")}
+    shown = {}
+    for name, folder in folders.items():
+        folder.mkdir()
+        shown[name] = self_signed(folder, LOOPBACK)
+    certificate, key = shown["server"]
+    names = {"CERTIFICATE": certificate, "PRIVATE_KEY": key, "CLIENT_CA": shown["client"][0]}
     env = {f"OS_SERVICEGROUP_API__{name}": str(value) for name, value in names.items()}
     api = Api(cli, env=env)
     assert api.url == f"https://127.0.0.1:{api.port}"
-    context = ssl.create_default_context(cafile=certificate)
-    connection = http.client.HTTPSConnection("127.0.0.1", api.port, context=context, timeout=20)
-    connection.request("GET", "/healthcheck")
-    assert connection.getresponse().read() == b"OK"
-    connection.close()
+
+    def ask(name=None):
+        context = ssl.create_default_context(cafile=certificate)
+        if name is not None:
+            context.load_cert_chain(*shown[name])
+        connection = http.client.HTTPSConnection(LOOPBACK, api.port, context=context, timeout=20)
+        with contextlib.closing(connection):
+            connection.request("GET", "/healthcheck")
+            return connection.getresponse().read()
+
+    assert ask("client") == b"OK"
+    for wrong in (None, "stranger"):
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            ask(wrong)
+    assert ask("client") == b"OK"
     api.stop()
+
+
+@pytest.mark.parametrize(
+    ("believed", "prefix"),
+    [(False, "http://inside:8999"), (True, "https://api.example.org/fleet")],
+)
+def test_links_name_the_proxy_only_where_it_is_believed(cli, service_group, believed, prefix):
+    headers = {"Forwarded": "for=192.0.2.7;host=api.example.org;proto=https"}
+    headers |= {"X-Forwarded-Prefix": "/fleet", "Host": "inside:8999"}
+    conf = cli.conf()
+    conf.register_opts(http_proxy_to_wsgi.OPTS, group="oslo_middleware")
+    conf.set_override("enable_proxy_headers_parsing", believed, "oslo_middleware")
+    application = rest.application(service_group, rest.api_settings(conf), conf)
+
+    def served(environ, start_response):  # what the client takes for WSGI
+        return application(environ, start_response)
+
+    client = falcon.testing.TestClient(served)
+    version = client.simulate_get("/v2.1", headers=headers)
+    assert version.json["version"]["links"][0]["href"] == f"{prefix}/v2.1/"
+    assert version.headers["x-openstack-request-id"].startswith("req-")
+    raw = b'{"driver": "' + b"x" * 200_000 + b'"}'
+    large = client.simulate_post("/v1/nodes", body=raw, headers=headers)
+    assert large.status_code == 413
+    assert "larger than 114688 bytes" in large.json["error_message"]
 
 
 @pytest.mark.parametrize("preload", [False, True])

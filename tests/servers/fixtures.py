@@ -91,7 +91,8 @@ def _factory(kind: Callable[..., S]) -> Any:
 
 
 # One of each for the whole session. Tests take databases, roots, namespaces, topics or groups of
-# their own in it; a test that takes memcached or Redis may flush it.
+# their own in it; a test that takes memcached or Redis may flush it, one that stops keystone
+# starts it again.
 postgresql = _shared(PostgreSQL)
 mariadb = _shared(MariaDB)
 zookeeper = _shared(ZooKeeper)
@@ -101,6 +102,7 @@ rabbitmq = _shared(RabbitMQ)
 redis = _shared(Redis)
 etcd = _shared(Etcd)
 ironic = _shared(Ironic)
+keystone = _shared(Keystone)
 
 # To start those that a test may kill, pause or restart.
 postgresql_server = _factory(PostgreSQL)
@@ -110,12 +112,6 @@ memcached_server = _factory(Memcached)
 kubernetes_server = _factory(Kubernetes)
 redis_server = _factory(Redis)
 nagios_server = _factory(Nagios)
-
-
-@pytest.fixture(scope="session")
-def keystone(server_home: Home) -> Iterator[Keystone]:
-    """Run one keystone for the whole session; a test that stops it starts it again."""
-    yield from _shared(lambda: Keystone(server_home))
 
 
 @pytest.fixture
