@@ -18,6 +18,8 @@ DEV := $(VENV)/.made-dev
 CLIENTS := .venv-clients/.made
 # Whole services that tests ask, in one environment: they are made of the same libraries.
 SERVICES := .venv-services/.made
+# The projects whose own tests our adapters pass, each in an environment of its own.
+COMPAT := $(VENV)-compat
 # What is shared by tests is checked like the library; it lies on the tests' own import path.
 SHARED := tests/servers tests/kubeapi tests/faults/laboratory tests/faketime.py tests/faketime_site tests/conftest.py
 
@@ -52,16 +54,16 @@ check: $(TEST) $(CLIENTS) $(SERVICES)  ## run the tests for which the servers ar
 	@echo "make: running the tests for which the servers are there"
 	@$(RUN_TESTS)
 
-compat: $(VENV)-nova/.made $(VENV)-ironic/.made $(VENV)-vitrage/.made  ## run Nova's, Ironic's and Vitrage's own tests on our adapters
+compat: $(COMPAT)-nova/.made $(COMPAT)-ironic/.made $(COMPAT)-vitrage/.made  ## run Nova's, Ironic's and Vitrage's own tests on our adapters
 	@failed=0; for tests in nova ironic vitrage vitrage_drivers; do \
-		echo "make: tests/compat: $$tests"; \
-		$(VENV)-$${tests%%_*}/bin/python tools/compat/run.py $$tests || failed=1; \
+		echo "make: tools/compat/$${tests}_tests.py"; \
+		$(COMPAT)-$${tests%%_*}/bin/python tools/compat/run.py $$tests || failed=1; \
 	done; exit $$failed
 
-$(VENV)-%/.made: tools/compat/requirements-%.txt $(PACKAGING) | $(VENV)/bin/python
-	@echo "make: installing $* and what its tests need into $(VENV)-$*"
-	@$(BIN)/python -m venv $(VENV)-$*
-	@$(VENV)-$*/bin/python -m pip --quiet --disable-pip-version-check install -r $< -e .
+$(COMPAT)-%/.made: tools/compat/requirements-%.txt $(PACKAGING) | $(VENV)/bin/python
+	@echo "make: installing $* and what its tests need into $(@D)"
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install -r $< -e .
 	@touch $@
 
 lint: $(DEV)  ## check style and formatting
@@ -90,7 +92,7 @@ format: $(DEV)  ## format the code and mend what can be mended
 	@$(BIN)/ruff format .
 
 clean:  ## remove everything that was made here
-	rm -rf $(VENV) .venv-clients .venv-services build dist doc/build cover .coverage* *.egg-info
+	rm -rf $(VENV) $(COMPAT)-* .venv-clients .venv-services build dist doc/build cover .coverage* *.egg-info
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache .tox
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
