@@ -92,6 +92,18 @@ class TestAccuracy:
         [(kind, words)] = recording.violations()
         assert (kind, "says down" in words) == ("accuracy", True)
 
+    def test_who_was_cut_off_alone_after_an_outage_may_be_down_after_one_limit_of_that(self):
+        back = FAULT + 1.8  # m looks silent for long enough then, and that is not its own silence
+        cut = (back + 0.05, back + 3.0)
+        recording = Recording().outage(FAULT, back)
+        recording.beats("k", end=FAULT).beats("k", begin=back + 0.05, end=END + 2)
+        recording.beats("p", end=FAULT).beats("p", begin=cut[1] + 0.1, end=END + 2)
+        about = {"fault": "black_hole", "target": "p", "actor": "p"}
+        recording.note(cut[1], "director", "fault", begin=cut[0], **about)
+        recording.says("down", cut[0] + 1.4).says("down", cut[0] + 1.6)
+        [(kind, words)] = recording.violations()
+        assert (kind, "says down" in words) == ("accuracy", True)
+
     def test_who_was_stopped_may_be_down_until_it_beats(self):
         woken = FAULT + 5.0
         recording = Recording().beats("k", end=END + 2)

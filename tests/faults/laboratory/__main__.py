@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 from faults.laboratory.schedule import load
@@ -22,22 +21,24 @@ def main() -> int:
         "--seed-file", type=Path, default=Path("soak.json"), help="where the next run goes on"
     )
     parser.add_argument(
-        "--failures", type=Path, default=Path("soak-failures"), help="folder of failing schedules"
+        "--failures",
+        type=Path,
+        default=Path("soak-failures"),
+        help="folder for failing schedules, and all that was written down",
     )
     parser.add_argument("--replay", type=Path, help="play this schedule again in place of all that")
     parser.add_argument("--times", type=int, default=1, help="how often to replay it")
     told = parser.parse_args()
     if told.replay is not None:
-        return _replay(told.replay, told.times)
+        return _replay(told.replay, told.times, told.failures)
     violated = 0
     for kind in told.store or KINDS:
         violated += soak(kind, told.minutes, Account(told.seed_file, kind), told.failures)
     return 1 if violated else 0
 
 
-def _replay(path: Path, times: int) -> int:
+def _replay(path: Path, times: int, place: Path) -> int:
     schedule, violated = load(path), 0
-    place = Path(tempfile.mkdtemp(prefix="laboratory-"))
     with Home() as home, opened(schedule.driver, home) as store, Troupe() as troupe:
         for number in range(1, times + 1):
             try:

@@ -87,7 +87,7 @@ class Fleet:
         if actor is None or actor.busy or target in self.in_flight():
             return False
         self._orders[by] = {target}
-        if what == "remove" and self._forgotten_at > float("-inf"):
+        if self._may_miss(what):
             self._doubt(target)  # it may not have been there then, and be told of again
         if what in ("join", "update"):
             actor.begin(what, target, args["attributes"])
@@ -97,6 +97,16 @@ class Fleet:
             actor.begin(what, target)
         self._believe(what, target, by)
         return True
+
+    def _may_miss(self, what: str) -> bool:
+        """Whether the store may lack, since it lost its data, what is to be done something about.
+
+        Evidence of a removal is lost for good, words and records until their process was heard.
+        """
+        if what == "remove":
+            return self._forgotten_at > float("-inf")
+        soon = time.monotonic() < self._forgotten_at + self._store.times.recovered
+        return soon and (what == "delete" or what in WORDS)
 
     def fork(self, name: str, seconds: float) -> bool:
         """Let a process fork; False if it has something else to do."""

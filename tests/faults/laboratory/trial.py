@@ -1,5 +1,6 @@
 """One schedule, carried out and judged."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -27,13 +28,16 @@ class Violated(AssertionError):
 
 
 def attempt(schedule: Schedule, store: FaultyStore, troupe: Troupe, place: Path) -> None:
-    """Carry out *schedule* in a new folder under *place*.
+    """Carry out *schedule* in a new folder under *place*, which is made.
 
-    :raises Violated: a property did not hold; the folder stays, with all that was written down
+    :raises Violated: a property did not hold; only then the folder stays, with all that was
+        written down
     """
+    place.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{schedule.driver}-", dir=place))
     (folder / "schedule.json").write_text(schedule.text())
     entries = perform(schedule, store, troupe, folder)
     violations = judge(entries)
     if violations:
         raise Violated(in_words(schedule, entries, violations, folder), violations)
+    shutil.rmtree(folder)

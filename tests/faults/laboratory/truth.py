@@ -125,15 +125,22 @@ class Truth:
     def _excused(self, life: Life, heard: float, moment: float) -> bool:
         """Whether its silence is its own: without what befell itself it would have been heard.
 
-        Asked of the first moment at which anybody could have called it down: who was rightly
-        called down stays so until it is heard, for which it has the time that is promised.
+        Asked of the first moment at which anybody could have called it down, unless it was kept
+        away alone for as long as that since: who was rightly called down stays so until it is
+        heard, for which it has the time that is promised.
         """
         impeded = life.impeded(self.times)
         if self.times.ends_after is not None:  # such a store lets everybody begin anew
             heard = max([heard, *(end for _, end in self.away if end <= moment)])
         first = first_outside(heard + self.times.silence, self.away)
         silent = (heard, min(first, moment))
-        if silent[1] - silent[0] - measure(silent, impeded) > self.times.silence:
+        kept = [(max(begin, heard), min(end, moment)) for begin, end in impeded]
+        alone = any(
+            end - begin - measure((begin, end), self.away) >= self.times.silence
+            for begin, end in kept
+        )
+        mostly = silent[1] - silent[0] - measure(silent, impeded) <= self.times.silence
+        if not (alone or mostly):
             return False
         over = max(
             [end for begin, end in impeded if begin <= moment and end >= heard], default=heard
