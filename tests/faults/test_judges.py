@@ -266,3 +266,26 @@ class TestNothingLost:
         recording.note(END, "k", "account", attributes={}, records={"m": [False, False, False]})
         [(kind, words)] = recording.violations(["gone"])
         assert (kind, "was deleted" in words) == ("nothing lost", True)
+
+    @pytest.mark.parametrize(("heard", "kinds"), [(False, []), (True, ["nothing lost"])])
+    def test_who_leaves_before_the_store_heard_of_it_again_leaves_no_record(self, heard, kinds):
+        recording = Recording().beats("k", end=END + 2).beats("p", end=FAULT)
+        about = {"fault": "lose", "target": "store", "forgets": True, "ends": False}
+        recording.note(FAULT + 0.2, "director", "fault", begin=FAULT + 0.1, **about)
+        if heard:
+            recording.beats("p", begin=FAULT + 0.3, end=FAULT + 1.0)
+        recording.note(FAULT + 1.0, "p", "leave", member="m", begin=FAULT + 0.9)
+        recording.note(END, "k", "account", attributes={}, records={})
+        assert [kind for kind, _ in recording.violations(["gone"])] == kinds
+
+    def test_what_the_store_lost_is_mended_once_it_is_back(self):
+        recording = Recording().beats("k", end=END + 2).beats("p", end=FAULT)
+        about = {"fault": "lose", "target": "store", "forgets": True, "ends": False}
+        recording.note(FAULT + 0.2, "director", "fault", begin=FAULT + 0.1, **about)
+        back = FAULT + 6.0
+        recording.beats("p", begin=FAULT + 0.3, end=FAULT + 0.4).beats("p", begin=back + 0.3)
+        recording.outage(FAULT + 0.4, back)
+        late = back + TIMES.recovered + 0.1
+        recording.says("gone", back + 0.2).says("gone", late)
+        [(kind, words)] = recording.violations()
+        assert (kind, "says gone" in words) == ("accuracy", True)

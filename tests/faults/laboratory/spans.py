@@ -33,3 +33,12 @@ def first_outside(moment: float, spans: Iterable[Span]) -> float:
         if begin <= moment < end:
             moment = end
     return moment
+
+
+def later(moment: float, seconds: float, spans: Iterable[Span]) -> float:
+    """Return when *seconds* outside all of *spans* have passed since *moment*."""
+    for begin, end in sorted(spans):
+        if end > moment and begin < moment + seconds:
+            seconds -= max(0.0, begin - moment)
+            moment = end
+    return moment + seconds

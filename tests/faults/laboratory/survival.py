@@ -13,6 +13,10 @@ _FLAGS = {
 }
 
 
+#: Calls of a process after a loss until all of its members are stored again.
+CALLS = 2
+
+
 def survival(entries: Sequence[Entry]) -> Iterator[tuple[float, str]]:
     """Tell which attributes, flags or deletions did not survive until the account at the end."""
     accounts = [entry for entry in entries if entry["what"] == "account"]
@@ -41,21 +45,33 @@ def _put(
     flags: dict[str, list[bool] | None] = {}
     attributes: dict[str, object] = {}
     doubtful: set[str] = set()
+    held: dict[str, str] = {}
+    # What the store lost and did not hear again so far: of one call its process learns that, the
+    # next one tells.
+    unsaid: dict[str, int] = {}
     for entry in entries:
         what, member = entry["what"], entry.get("member", "")
         if what == "join":
             doubtful.discard(member)
             attributes[member] = entry["attributes"]
+            held[member] = entry["who"]
+            unsaid.pop(member, None)
             if flags.get(member) is None:
                 flags[member] = [False, False]
         elif what == "update":
             attributes[member] = entry["attributes"]
         elif what in ("leave", "remove", "delete"):
             attributes.pop(member, None)
+            if member in unsaid:
+                doubtful.add(member)
+        elif what == "beat" and not entry["error"]:
+            calls = {one: n - (held.get(one) == entry["who"]) for one, n in unsaid.items()}
+            unsaid = {one: n for one, n in calls.items() if n}
         elif what == "doubtful":
             doubtful.add(member)
         elif what == "fault" and entry.get("forgets"):
             flags = {member: [False, False] if member in attributes else None for member in flags}
+            unsaid = dict.fromkeys(attributes, CALLS)
         if what == "delete":
             flags[member] = None
         elif what == "word" and entry["known"]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from faults.laboratory.journal import Entry, span
 from faults.laboratory.lives import Life, lives
-from faults.laboratory.spans import FOREVER, Span, first_outside, longer, measure, overlap
+from faults.laboratory.spans import FOREVER, Span, first_outside, later, longer, measure, overlap
 from faults.laboratory.times import ROOM, Times
 
 UP, DOWN, UNKNOWN, GONE = "up", "down", "unknown", "gone"
@@ -120,7 +120,10 @@ class Truth:
     def _until_beaten(self, life: Life, spans: Iterable[Span]) -> list[Span]:
         """Let what the store forgot be forgotten until its process has had time to mend it."""
         recovered = self.times.recovered
-        return [(begin, max(end, life.beaten_after(end)) + recovered) for begin, end in spans]
+        return [
+            (begin, later(max(end, life.beaten_after(end)), recovered, self.away))
+            for begin, end in spans
+        ]
 
     def _excused(self, life: Life, heard: float, moment: float) -> bool:
         """Whether its silence is its own: without what befell itself it would have been heard.
