@@ -129,8 +129,9 @@ class Truth:
         """Whether its silence is its own: without what befell itself it would have been heard.
 
         Asked of the first moment at which anybody could have called it down, unless it was kept
-        away alone for as long as that since: who was rightly called down stays so until it is
-        heard, for which it has the time that is promised.
+        away alone for as long as that since (the end of an outage is written down a little late):
+        who was rightly called down stays so until it is heard, for which it has the time that is
+        promised.
         """
         impeded = life.impeded(self.times)
         if self.times.ends_after is not None:  # such a store lets everybody begin anew
@@ -139,7 +140,7 @@ class Truth:
         silent = (heard, min(first, moment))
         kept = [(max(begin, heard), min(end, moment)) for begin, end in impeded]
         alone = any(
-            end - begin - measure((begin, end), self.away) >= self.times.silence
+            end - begin - measure((begin, end), self.away) >= self.times.silence - ROOM
             for begin, end in kept
         )
         mostly = silent[1] - silent[0] - measure(silent, impeded) <= self.times.silence
