@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from oslo_config import cfg
 
-from servicegroup import config, loading, mounts, spelling
+from servicegroup import config, loading, mounts, skew, spelling
 from servicegroup.api import ServiceGroup
 from servicegroup.driver import Finding
 from servicegroup.exceptions import ConfigurationError, DriverUnavailable
@@ -29,8 +29,6 @@ NAMESPACE = "servicegroup.doctor"
 TRIES = 5
 #: A round trip this share of its time-out is too long to rely on.
 SLOW = 0.25
-#: Seconds by which clocks may differ before times shown to people are misleading.
-SKEW = 2.0
 #: Share of a database's connections in use above which the next outage may need more.
 CROWDED = 0.8
 #: Most members named in one finding.
@@ -162,23 +160,12 @@ def _database(conf: cfg.ConfigOpts, settings: config.Settings) -> Iterator[Findi
         if file is not None:
             yield _file_system(mounts.kind(file), str(file))
         if clock is not None:
-            yield _clock(*clock)
+            yield skew.clock("the database's", *clock)
         if (connections := survey.connections(database)) is not None:
             yield _connections(*connections)
         yield _processes(survey.processes(database), settings.service_down_time)
     finally:
         database.close()
-
-
-def _clock(ahead: float, error: float) -> Finding:
-    where = "ahead of" if ahead >= 0 else "behind"
-    words = (
-        f"the database's is {abs(ahead):.1f} s {where} this host's, give or take {error:.1f} s; "
-        f"verdicts do not depend on it"
-    )
-    if abs(ahead) <= SKEW + error:
-        return Finding("clock", True, words)
-    return Finding("clock", False, words, "set both clocks by NTP: times shown are misleading")
 
 
 def _connections(used: int, allowed: int) -> Finding:

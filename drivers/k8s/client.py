@@ -40,6 +40,10 @@ class Busy(OSError):
     """The API server answers, but does not serve us now."""
 
 
+class Throttled(Busy):
+    """It has more to do than it can, and lets us wait."""
+
+
 class Conflict(Exception):
     """Somebody else changed, made or removed the object since we read it."""
 
@@ -255,7 +259,8 @@ class Client:
         if code == 410:
             raise Expired(words)
         if code in _BUSY:
-            raise Busy(f"{self._place} answers {code}: {words}")
+            kind = Throttled if code == 429 else Busy
+            raise kind(f"{self._place} answers {code}: {words}")
         namespace = self._options.namespace
         if code == 401:
             raise ConfigurationError(

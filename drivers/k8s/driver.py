@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from servicegroup import driver
@@ -10,6 +10,7 @@ from servicegroup.exceptions import NotSupported
 from servicegroup.model import Member
 from servicegroup.will import LastWill
 
+from . import checks
 from .beats import OwnBeat
 from .client import CLIENT_ERRORS, Client, Conflict
 from .clock import GRAIN, Clock
@@ -39,12 +40,14 @@ class KubernetesDriver(driver.Driver):
         settings = context.settings
         options = checked(context.conf[GROUP])
         limit, timeout = settings.service_down_time, settings.call_timeout
+        self._options = options
         self._client = Client(options, Clock(), timeout)
         self._pods: PodSight | None = None
         if options.mode == "pod":
             self.capabilities = driver.Capability.WATCH | driver.Capability.READ_ONLY
             self._pods = PodSight(self._client, options)
         reader, history = Reader(), History(self._client.clock, limit)
+        self._reader = reader
         own = OwnBeat(self._client, context.instance_id, settings, options.owner)
         self._members = Members(self._client, reader, context.instance_id, settings, own)
         self._sight = Sight(self._client, reader, history, settings)
@@ -107,6 +110,9 @@ class KubernetesDriver(driver.Driver):
 
     def groups(self) -> list[str]:
         return self._sight.groups() if self._pods is None else self._pods.groups()
+
+    def findings(self) -> Iterable[driver.Finding]:
+        return checks.findings(self._client, self._options, self._reader)
 
     def watch(
         self, group_id: str, changed: Callable[[Collection[str] | None], None]

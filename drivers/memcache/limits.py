@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from servicegroup import skew
 from servicegroup.driver import Finding
 from servicegroup.model import MAX_ATTRIBUTES
 
@@ -15,8 +16,6 @@ from .server import Server
 ROOM = 4 * MAX_ATTRIBUTES
 #: Share of its memory in use above which a server soon evicts.
 FULL = 0.9
-#: Seconds by which clocks may differ before times shown to people are misleading.
-SKEW = 3.0
 
 
 def findings(server: Server) -> Iterator[Finding]:
@@ -32,11 +31,9 @@ def findings(server: Server) -> Iterator[Finding]:
     if isinstance(size, int) and size < ROOM:
         words = f"keeps values of {size} bytes at most, {ROOM} are wanted for members and index"
         yield Finding(check, False, words, "start it with a larger limit: -I 1m is its default")
-    ahead = int(stats[b"time"]) - time.time()
-    if abs(ahead) > SKEW:
-        where = "ahead of" if ahead > 0 else "behind"
-        words = f"its clock is {abs(ahead):.0f} s {where} this host's; verdicts do not depend on it"
-        yield Finding(check, False, words, "set both by NTP: times shown are misleading")
+    skewed = skew.clock("its clock", int(stats[b"time"]) + 0.5 - time.time(), 0.5, check)
+    if not skewed.well:
+        yield skewed
 
 
 def _memory(check: str, stats: dict[bytes, Any]) -> Finding:

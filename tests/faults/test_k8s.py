@@ -299,3 +299,44 @@ def test_requests_of_an_interval_are_one_a_process(cluster, eventually):
     asked = []
     eventually(lambda: asked.extend(beats()) or len(asked) >= 4)
     assert set(asked) == {"update"}
+
+
+def found(group):
+    return {one.check: one for one in group.findings()}
+
+
+def test_the_doctor_finds_a_sound_cluster_well(cluster):
+    group = cluster.group()
+    group.join("g", "m")
+    told = found(group)
+    assert all(one.well for one in told.values()), told
+    assert told["leases"].result == "1 signs of life, 1 members"
+    assert told["rights"].result.startswith("may get, list, watch, create, update, delete leases")
+    assert "give or take" in told["clock"].result
+
+
+def test_the_doctor_names_what_is_wrong(cluster):
+    labels = {"servicegroup/kind": "beat", "servicegroup/instance": "x"}
+    cluster.ask("POST", cluster.leases, {"metadata": {"name": "foreign", "labels": labels}})
+    told = found(cluster.group(pod_name="pod", pod_uid=NOBODY))
+    assert "1 carry our labels but are none of ours, or were damaged: foreign" in (
+        told["leases"].result
+    )
+    assert "no pod 'pod' with uid" in told["owner"].result
+    assert not told["leases"].well
+    assert not told["owner"].well
+    cluster.server.tell("step_clock", seconds=30)
+    skewed = found(cluster.group())["clock"]
+    cluster.server.tell("step_clock", seconds=-30)
+    assert not skewed.well
+    assert "ahead of this host's" in skewed.result
+    token = cluster.account("looker", "get", "list", "watch")
+    cluster.server.kubeconfig(cluster.kubeconfig, namespace=cluster.namespace, token=token)
+    told = found(cluster.group())
+    assert told["rights"].result.startswith("may not create, update, delete leases in namespace")
+    assert "servicegroup-member" in told["rights"].remedy
+    fault = {"kind": "status", "code": 429, "path": ".*selfsubjectaccessreviews"}
+    cluster.server.tell("fault", **fault)
+    told = found(cluster.group())
+    assert "answers 429" in told["throttling"].result
+    assert "flowschema.yaml" in told["throttling"].remedy

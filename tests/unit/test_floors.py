@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 #: package folder counts as one. ``__init__`` is the public face of ``servicegroup`` itself.
 FLOORS: dict[str, list[set[str]]] = {
     "F0": [
-        {"clock", "exceptions", "flaps", "unsure", "will"},
+        {"clock", "decoding", "exceptions", "flaps", "unsure", "will"},
         {"model"},
         {"status", "state_folder", "hostname"},
         {"workers"},
@@ -22,7 +22,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"policy", "positions", "placement", "inventory"},
         {"config", "shares"},
         {"driver", "rings"},
-        {"intake", "conductor", "sharing"},
+        {"intake", "conductor", "sharing", "skew"},
         {"db", "child", "served"},
     ],
     "F2": [
