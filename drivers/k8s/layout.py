@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from servicegroup.decoding import decoded
 from servicegroup.flaps import remade
 from servicegroup.model import Member
 
@@ -304,16 +305,7 @@ def _rows(states: list[str]) -> list[Row | None]:
 
 def _attributes(texts: list[str]) -> list[dict[str, Any] | None]:
     """As :func:`_rows`; by json, which alone gives back every number and every text."""
-    try:
-        values = json.loads(f"[{','.join(texts)}]")
-    except (ValueError, RecursionError):
-        values = None
-    if values is not None and len(values) == len(texts):
-        return [one if type(one) is dict else None for one in values]
-    if len(texts) <= 1:
-        return [None] * len(texts)
-    half = len(texts) // 2
-    return _attributes(texts[:half]) + _attributes(texts[half:])
+    return [one if type(one) is dict else None for one in decoded(texts)]
 
 
 def _flaps(value: object) -> Any:

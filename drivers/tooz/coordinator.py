@@ -132,7 +132,7 @@ class Coordinator:
                 found = made.get_members_with_capabilities(group.encode()).get()
             except coordination.GroupNotCreated:
                 return None
-            return {_text(name): said for name, said in found.items()}
+            return dict(zip(map(_text, found), found.values(), strict=True))
 
     def said(self, group: str) -> Capabilities | None:
         """Return what this coordinator says in a group; ``None`` if it is not in it."""

@@ -64,16 +64,16 @@ class ToozDriver(driver.Driver):
         member_ids: Collection[str] | None = None,
         *,
         known: Mapping[str, Member] | None = None,
-        attributes: bool = True,
+        attributes: bool = True,  # noqa: ARG002 - they are decoded with all the rest
     ) -> Sightings:
         view = self._members.view(group_id)
-        return sightings(view, member_ids, known or {}, attributes=attributes)
+        return sightings(view, member_ids, known or {})
 
     def ages(self, group_id: str) -> Ages:
         view = self._members.view(group_id)
         alive = view.plain()
         rest = view.members.keys() - alive.keys()
-        return Ages(alive, sightings(view, rest, {}, attributes=False).members if rest else ())
+        return Ages(alive, sightings(view, rest, {}).members if rest else ())
 
     def groups(self) -> list[str]:
         return self._members.groups()

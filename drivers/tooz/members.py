@@ -14,7 +14,7 @@ from servicegroup.model import Member
 
 from . import layout
 from .coordinator import Coordinator, Place
-from .layout import Row
+from .entries import Reader
 from .view import View
 
 #: Evidence is kept this many times ``service_down_time``: a little more than is promised.
@@ -32,6 +32,8 @@ class Members:
         self._place = place
         self._limit = service_down_time
         self._kept_for = KEPT * service_down_time
+        self._reader = Reader()
+        self._mine = Reader()  # of our own entries alone
         self._groups: set[str] = set()
         # In a folder it is the reader who says how long an entry counts.
         lasting = layout.note_name(instance_id)
@@ -48,21 +50,22 @@ class Members:
     def view(self, group_id: str) -> View:
         """Look at a group: one call for who is there, one for the evidence."""
         if self._own.replaces:
-            return self._view(group_id)
+            return self._view(group_id, self._reader)
         with self._own.locked(layout.members_of(group_id)):
-            return self._view(group_id)
+            return self._view(group_id, self._reader)
 
-    def _view(self, group_id: str) -> View:
+    def _view(self, group_id: str, reader: Reader) -> View:
         entries = self._own.entries(layout.members_of(group_id))
         evidence = self._archive.entries(layout.evidence_of(group_id))
-        return View(group_id, entries, evidence)
+        read = None if entries is None else reader.read(group_id, entries)
+        return View(group_id, read, evidence)
 
     def join(self, members: Sequence[Member]) -> list[Member]:
         """See :meth:`servicegroup.driver.Driver.join`."""
         joined: dict[tuple[str, str], Member] = {}
         for group_id, wanted in _by_group(members):
             with self._changing(group_id) as view:
-                rows = self._rows(view)
+                held = self._held(view)
                 over: list[Member] = []
                 for one in wanted:
                     life = view.latest(one.member_id)
@@ -70,9 +73,9 @@ class Members:
                     over += self._others(view, one)
                     incarnation = 1 if life is None else life.incarnation + 1
                     stored = one.joined(incarnation, time.time(), before)
-                    rows[one.member_id] = layout.row(stored)
+                    held[one.member_id] = stored
                     joined[group_id, one.member_id] = stored
-                self._put(view, rows)
+                self._put(view, held)
                 self._note_lives(group_id, layout.TAKEN, over)
         self.revive(but={one.group_id for one in members})
         return [joined[one.group_id, one.member_id] for one in members]
@@ -82,17 +85,17 @@ class Members:
         lost: list[Lost] = []
         for group_id, wanted in _by_group(members):
             with self._changing(group_id) as view:
-                rows = self._rows(view)
+                held = self._held(view)
                 over: list[Member] = []
                 for one in wanted:
                     loss = evidence(view, one)
                     if loss is not None:
                         lost.append(loss)
-                    elif not self._newer(rows.get(one.member_id), one):
+                    elif not _newer(held.get(one.member_id), one):
                         over += self._others(view, one)
-                        rows[one.member_id] = layout.row(one)
-                if rows or view.there:
-                    self._put(view, rows)
+                        held[one.member_id] = one
+                if held or view.there:
+                    self._put(view, held)
                 self._note_lives(group_id, layout.TAKEN, over)
         self.revive(but={one.group_id for one in members})
         return lost
@@ -106,10 +109,10 @@ class Members:
                     continue
                 self._create(view)
                 self._note_lives(group_id, layout.LEFT, going)
-                rows = self._rows(view)
+                held = self._held(view)
                 mine = {one.member_id for one in going if one.instance_id == self._instance_id}
-                if mine & rows.keys():
-                    self._put(view, {key: row for key, row in rows.items() if key not in mine})
+                if mine & held.keys():
+                    self._put(view, {key: one for key, one in held.items() if key not in mine})
 
     def end(self, instance_id: str, reason: str) -> None:
         """See :meth:`servicegroup.driver.Driver.end`. Looks through all groups."""
@@ -120,8 +123,8 @@ class Members:
             said = layout.content(entries.get(layout.instance_name(instance_id)))
             if said is None:
                 continue
-            _, group_id, life, _ = said
-            view = View(group_id, entries, self._archive.entries(layout.evidence_of(group_id)))
+            group_id, life = said[1], layout.opened(said)[0]
+            view = self._view(group_id, self._reader)
             if view.ended(instance_id) is None:
                 self._create(view)
                 self._note(
@@ -134,7 +137,7 @@ class Members:
         for name in self._own.groups():
             if not layout.holds_members(name):
                 continue
-            said = (layout.content(one) for one in (self._own.entries(name) or {}).values())
+            said = layout.contents(layout.texts((self._own.entries(name) or {}).values()))
             for group_id in {one[1] for one in said if one is not None}:
                 if self.view(group_id).members:
                     found.add(group_id)
@@ -157,8 +160,10 @@ class Members:
 
     def stored(self, group_id: str) -> set[tuple[str, int]]:
         """Return ids and incarnations of the members that the store has of us in a group."""
-        said = layout.content(self._own.said(layout.members_of(group_id)))
-        return set() if said is None else {(row[0], row[1]) for row in said[3]}
+        said = self._own.said(layout.members_of(group_id))
+        entries = self._mine.read(group_id, {layout.instance_name(self._instance_id): said})
+        lives = (life for entry in entries for life in entry.lives.items())
+        return {(member_id, life.incarnation) for member_id, life in lives}
 
     def notes(self, group_id: str) -> frozenset[str] | None:
         """Return the names of the evidence that concerns us; ``None`` if there is no such group."""
@@ -176,9 +181,9 @@ class Members:
     def renew(self, group_id: str, without: Collection[str] = ()) -> None:
         """Store what is stored again, as of an instance that is alive; *without* some members."""
         with self._changing(group_id) as view:
-            if self._instance_id in view.rows:
-                rows = self._rows(view)
-                self._put(view, {key: row for key, row in rows.items() if key not in without})
+            if self._instance_id in view.entries:
+                held = self._held(view)
+                self._put(view, {key: one for key, one in held.items() if key not in without})
 
     # -- steps --------------------------------------------------------------------------------
 
@@ -187,27 +192,30 @@ class Members:
         with self._lock:
             self.beat()
             with self._own.locked(layout.members_of(group_id)):
-                yield self._view(group_id)
+                # Afresh: what callers have been given may have been changed by them.
+                yield self._view(group_id, Reader())
 
     def _others(self, view: View, one: Member) -> list[Member]:
         """Return the life that holds a member's place, if it is of another instance."""
         before = view.member(one.member_id)
         return [] if before is None or before.instance_id == self._instance_id else [before]
 
-    def _rows(self, view: View) -> dict[str, Row]:
-        return {row[0]: row for row in view.rows.get(self._instance_id, ())}
+    def _held(self, view: View) -> dict[str, Member]:
+        entry = view.entries.get(self._instance_id)
+        lives = {} if entry is None else entry.lives
+        return {one: life.member for one, life in lives.items() if life.member is not None}
 
-    def _put(self, view: View, rows: dict[str, Row]) -> None:
+    def _put(self, view: View, held: dict[str, Member]) -> None:
         """Say that these are our members; who is ended and says so is alive again."""
         self._create(view)
         name = layout.members_of(view.group_id)
-        if not rows:
+        if not held:
             self._own.leave(name)
             self._groups.discard(view.group_id)
             return
         self._groups.add(view.group_id)
         life = view.living(self._instance_id)
-        self._own.put(name, layout.entry(view.group_id, life, rows.values()))
+        self._own.put(name, layout.entry(view.group_id, life, held.values()))
 
     def _create(self, view: View) -> None:
         if not view.there:
@@ -227,8 +235,12 @@ class Members:
         with contextlib.closing(Coordinator(self._place, name, self._kept_for)) as writer:
             writer.put(layout.evidence_of(group_id), said)
 
-    def _newer(self, row: Row | None, one: Member) -> bool:
-        return row is not None and row[1] == one.incarnation and row[2] > one.revision
+
+def _newer(stored: Member | None, one: Member) -> bool:
+    """Whether what is stored of a life is newer than this."""
+    if stored is None or stored.incarnation != one.incarnation:
+        return False
+    return stored.revision > one.revision
 
 
 def evidence(view: View, one: Member) -> Lost | None:
@@ -237,7 +249,7 @@ def evidence(view: View, one: Member) -> Lost | None:
     if life is None or life.incarnation < one.incarnation:
         return None
     if life[:2] == (one.incarnation, one.instance_id):
-        if life.row is not None:
+        if life.sighting is not None:
             return None
         return Lost(one, Loss.SUPERSEDED if life.taken else Loss.REMOVED)
     return Lost(one, Loss.SUPERSEDED, view.member(one.member_id))
@@ -248,7 +260,7 @@ def _is_over(view: View, one: Member) -> bool:
     life = view.latest(one.member_id)
     if life is None:
         return False
-    if life.row is not None:
+    if life.sighting is not None:
         return life[:2] != (one.incarnation, one.instance_id)
     return life.incarnation >= one.incarnation
 

@@ -60,7 +60,8 @@ class Pulse:
             elif (found := evidence(view, one)) is not None:
                 lost.append(found)
         over = {one.member.member_id for one in lost if one.loss is not Loss.MISSING}
-        over &= {row[0] for row in view.rows.get(self._instance_id, ())}
+        entry = view.entries.get(self._instance_id)
+        over &= set() if entry is None else entry.lives.keys()
         if fresh or over or view.ended(self._instance_id) is not None:
             # Who is over must not rise again when the store forgets what came later.
             self._members.renew(group_id, over)

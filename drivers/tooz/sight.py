@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from servicegroup.driver import Sightings
 from servicegroup.model import Ending, EndKind, Member, Sighting
 
-from . import layout
-from .view import Life, View
-
-LOG = logging.getLogger(__name__)
+from .view import View
 
 
-def sightings(
-    view: View,
-    member_ids: Collection[str] | None,
-    known: Mapping[str, Member],
-    *,
-    attributes: bool,
-) -> Sightings:
+def sightings(view: View, member_ids: Collection[str] | None, known: Collection[str]) -> Sightings:
     """Return what a view shows; see :meth:`servicegroup.driver.Driver.sightings`."""
     there, left = view.members, view.left
     if member_ids is not None:
@@ -28,20 +18,11 @@ def sightings(
         there = {one: life for one, life in there.items() if one in wanted}
         asked = wanted & left.keys()
     else:
-        asked = known.keys() & left.keys()
-    seen = []
-    for member_id, life in there.items():
-        try:
-            member = _member(view, life, known.get(member_id), attributes=attributes)
-        except (ValueError, TypeError) as error:
-            LOG.warning(
-                "member %r of group %r is not written by us and left out: %s",
-                member_id,
-                view.group_id,
-                error,
-            )
-            continue
-        seen.append(Sighting(member, None, _ending(view, member)))
+        asked = left.keys() & known
+    seen = [life.sighting for life in there.values() if life.sighting is not None]
+    over = view.over
+    if over:
+        seen = [_ended(view, one) if one.member.instance_id in over else one for one in seen]
     for member_id in asked:
         life = left[member_id]
         gone = Member(
@@ -54,19 +35,6 @@ def sightings(
     return Sightings(seen)
 
 
-def _member(view: View, life: Life, held: Member | None, *, attributes: bool) -> Member:
-    row = life.row
-    assert row is not None
-    same = held is not None and (held.incarnation, held.instance_id) == life[:2]
-    if same and held is not None and held.revision == row[2]:
-        return held
-    return layout.member(view.group_id, life.instance_id, row, attributes=attributes)
-
-
-def _ending(view: View, member: Member) -> Ending | None:
-    reason = view.ended(member.instance_id)
-    if reason is not None:
-        return Ending(EndKind.ENDED, reason)
-    if member.withdrawn is not None:
-        return Ending(EndKind.WITHDRAWN, member.withdrawn)
-    return None
+def _ended(view: View, sighting: Sighting) -> Sighting:
+    reason = view.ended(sighting.member.instance_id) or ""
+    return sighting._replace(ended=Ending(EndKind.ENDED, reason))
