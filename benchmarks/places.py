@@ -27,6 +27,7 @@ _MODULES = {
     "zookeeper": "zookeeper",
     "memcache": "memcache",
     "k8s": "k8s",
+    "tooz": "tooz",
 }
 PLACES = tuple(_MODULES)
 
@@ -86,6 +87,8 @@ class Place(abc.ABC):
     connections: ClassVar[int] = 1
     #: Whether a driver can beat for its own life only.
     one_life: ClassVar[bool] = False
+    #: Whether a member whose process died stays listed; else nobody is told that it is down.
+    remembers: ClassVar[bool] = True
 
     def __init__(self, address: str, title: str = "", server: int | None = None) -> None:
         self.address = address
@@ -117,6 +120,10 @@ class Place(abc.ABC):
     def told_within(self, down_time: float, poll: float) -> float:  # noqa: ARG002
         """Return the documented longest time from a death to the word of a watch, by silence."""
         return down_time
+
+    def writes(self) -> int | None:
+        """Return how many writes the server was asked for since the last call, where it tells."""
+        return None
 
     def configuration(self, **core: Any) -> cfg.ConfigOpts:
         """Return a configuration of this store; *core* are options of ``[servicegroup]``."""

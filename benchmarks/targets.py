@@ -45,6 +45,11 @@ def _faster(times: float) -> Met:
     return lambda figure, _: (figure.times(TOOZ) or 0.0) >= times
 
 
+def _beside_tooz(limit: float) -> Met:
+    """Take at most that many times what tooz takes."""
+    return lambda figure, _: round(1 / (figure.times(TOOZ) or 1e-9), 2) <= limit
+
+
 def _of(operation: str, share: float) -> Met:
     """Take at most that share of what another operation takes at the same size."""
     return lambda figure, figures: all(
@@ -73,6 +78,7 @@ ZOOKEEPER = ("zookeeper",)
 MEMCACHE = ("memcache",)
 PLACEMENT = ("placement",)
 KUBERNETES = ("k8s",)
+ON_TOOZ = ("tooz",)
 STORES = (*ZOOKEEPER, *MEMCACHE)
 
 TARGETS = (
@@ -84,6 +90,7 @@ TARGETS = (
     Target("full objects, tooz one by one", "1,000x faster than tooz", _faster(1000), MEMCACHE),
     Target("full objects, seen before", "half the first look", _of("full objects", 0.5), MEMCACHE),
     Target("full objects*", "at most 1.5x", _ratio(1.5), KUBERNETES),
+    Target("full objects", "at most 1.2x tooz", _beside_tooz(1.2), ON_TOOZ),
     Target("beat*", "at most 1.5x", _ratio(1.5), (*SERVERS, *STORES), only_large=False),
     Target("beat*", "under 0.1 ms", _below(1e-4), SQLITE, only_large=False),
     Target("is_up by query", "at most 1.5x", _ratio(1.5), STORES),

@@ -11,6 +11,8 @@ from benchmarks.k8s.bare import BareKubernetes
 from benchmarks.k8s.fleet import KubernetesFleet
 from benchmarks.rivals import Rival
 
+_WRITES = ("create", "update", "patch", "delete")
+
 
 class Kubernetes(places.Place):
     """One API server; its address is the kubeconfig by which clients enter it."""
@@ -21,6 +23,7 @@ class Kubernetes(places.Place):
     looks_again = True
     one_life = True
     connections = 2
+    _server: Any = None
 
     @classmethod
     @contextlib.contextmanager
@@ -30,13 +33,21 @@ class Kubernetes(places.Place):
 
             with Server(home) as server:
                 kubeconfig = server.kubeconfig(server.folder / "config")
-                yield cls(str(kubeconfig), "the API server of the tests, over HTTP", server.pid)
+                title = "Kubernetes (the API server of the tests, over HTTP)"
+                place = cls(str(kubeconfig), title, server.pid)
+                place._server = server
+                yield place
 
     def options(self) -> Mapping[str, Mapping[str, Any]]:
         return {"servicegroup_k8s": {"kubeconfig": self.address}}
 
     def told_within(self, down_time: float, poll: float) -> float:  # noqa: ARG002
         return down_time + 2
+
+    def writes(self) -> int | None:
+        if self._server is None:
+            return None
+        return sum(verb in _WRITES for verb, _ in self._server.tell("requests"))
 
     def fleet(self) -> KubernetesFleet:
         return KubernetesFleet(self)

@@ -72,7 +72,7 @@ def _seen(place: Place, plan: Plan) -> page.Seen:
 
 
 def _killed(place: Place, plan: Plan) -> Iterator[Kills]:
-    for guardian in (True, False):
+    for guardian in (True, False) if place.remembers else ():
         _say(place, f"kills, {'with' if guardian else 'without'} guardian")
         yield kills(place, plan, guardian=guardian)
 

@@ -34,6 +34,8 @@ class Beating(NamedTuple):
     store: float | None
     false_downs: int
     unknown: int
+    #: Writes a second that the server counted, where it does.
+    writes: float | None = None
 
     @property
     def client_per_beat(self) -> float:
@@ -133,13 +135,13 @@ def _measured(
     watcher.wait("ready")
 
     before, listed = _beats(fleet), len(lister.heard("members"))
-    store = _of_store(place)
+    store, _ = _of_store(place), place.writes()
     begin = time.monotonic()
     while (left := begin + plan.seconds - time.monotonic()) > 0:
         lister.ask("list", "members")
         time.sleep(max(0.0, min(left, plan.pause)))
     after = _beats(fleet)
-    seconds = time.monotonic() - begin
+    writes, seconds = place.writes(), time.monotonic() - begin
     store_after = _of_store(place)
 
     looks = lister.heard("members")[listed:]
@@ -159,6 +161,7 @@ def _measured(
         None if store is None or store_after is None else (store_after - store) / seconds,
         len(down),
         len(watcher.heard("unknown")),
+        None if writes is None else writes / seconds,
     )
 
 

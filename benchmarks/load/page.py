@@ -89,6 +89,8 @@ def rows_of(seen: Seen) -> Iterator[Row]:
         failed = f", {one.failed:,} failed" if one.failed else ""
         due = f"{one.beats:,.1f} of {one.due:,.1f} due{late}{failed}"
         yield Row("beats a second", due)
+        if one.writes is not None:
+            yield _writes(one.writes / one.beats if one.beats else math.inf)
         yield Row("listing: ids and verdicts", _time(one.verdicts))
         yield Row("listing: full objects", _time(one.listing))
         yield Row("processor: store", "in the clients" if one.store is None else f"{one.store:.2%}")
@@ -118,6 +120,10 @@ def _per_beat(value: float, bare: float) -> tuple[str, str, bool]:
     ratio = value / bare
     shown = f"{_time(value)}, {ratio:.2f}x" if math.isfinite(ratio) else "no beats"
     return shown, f"at most {MOST_PER_BEAT:g}x", round(ratio, 2) <= MOST_PER_BEAT
+
+
+def _writes(a_beat: float) -> Row:
+    return Row("writes a beat, by the server's count", f"{a_beat:.2f}", "1", a_beat < 1.05)
 
 
 def _false(downs: int, unknown: int) -> Row:

@@ -1,0 +1,1 @@
+"""The ``tooz`` driver on Redis, beside tooz itself on the same server."""
