@@ -39,7 +39,7 @@ def schedules(kind: str) -> st.SearchStrategy[Schedule]:
         ),
         steps,
         skews,
-        st.booleans(),
+        st.booleans() if store.wills else st.just(value=False),
     )
 
 

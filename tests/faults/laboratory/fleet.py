@@ -174,7 +174,8 @@ class Fleet:
             elif member not in self._holder:
                 expected[member] = ["gone", "down"] if member in self._forced else ["gone"]
             elif member in self._dead or member in self._forced:
-                expected[member] = ["down"]
+                forgets = self._store.times.forgets
+                expected[member] = ["gone", "unknown"] if forgets else ["down"]
             else:
                 expected[member] = ["up"]
         return expected

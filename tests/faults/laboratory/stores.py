@@ -18,6 +18,7 @@ from servers.mariadb import MariaDB
 from servers.memcached import Memcached
 from servers.postgresql import PostgreSQL
 from servers.process import Server
+from servers.redis import Redis
 from servers.zookeeper import ZooKeeper
 
 from servicegroup.db.tables import instances, services
@@ -29,7 +30,7 @@ class FaultyStore:
     """A store that can be away, wrong about the time, or forgetful; empty for each schedule.
 
     ``ways``: how it can be away. ``amnesia``: ways after which it may rightly have ended lives;
-    ``forgetful``: after which it is empty.
+    ``forgetful``: after which it is empty. ``wills``: whether a guardian can tell it of a death.
     """
 
     driver: ClassVar[str] = "db"
@@ -39,6 +40,7 @@ class FaultyStore:
     steps: ClassVar[bool] = False
     records: ClassVar[bool] = True
     links: ClassVar[bool] = True
+    wills: ClassVar[bool] = True
     times: ClassVar[Times] = Times()
 
     def __init__(self) -> None:
@@ -238,6 +240,33 @@ class FaultyKubernetes(FaultyServer):
         self._kubernetes.tell("lose", namespace=self._namespace)
 
 
+class FaultyRedis(FaultyServer):
+    """A Redis that tooz keeps its groups in; without records beside it."""
+
+    driver = "tooz"
+    ways = ("pause", "kill")
+    amnesia = ("pause",)  # its own time goes on
+    forgetful = ("kill",)
+    records = False
+    wills = False
+    times = Times(interval=0.25, down=2.0, ends_after=3.0, forgets=True)
+
+    def __init__(self, server: Redis) -> None:
+        super().__init__(server)
+        self._redis = server
+
+    def empty(self, folder: Path) -> None:
+        self._redis.flush()
+
+    def options(self, link: Link | None) -> Options:
+        address = self._server.address if link is None else link.address
+        url = {"backend_url": f"redis://{address}"}
+        return {"servicegroup_tooz": url, "servicegroup": {"use_records": False}}
+
+    def lose(self) -> None:
+        self._redis.flush()
+
+
 def _clear(url: str) -> None:
     engine = sa.create_engine(url)
     with contextlib.closing(engine.connect()) as connection, connection.begin():
@@ -260,6 +289,9 @@ def opened(kind: str, home: Home) -> Iterator[FaultyStore]:
     elif kind == "k8s":
         with Kubernetes(home) as kubernetes:
             yield FaultyKubernetes(kubernetes)
+    elif kind == "tooz":
+        with Redis(home) as redis:
+            yield FaultyRedis(redis)
     elif kind == "zookeeper":
         with ZooKeeper(home) as zookeeper:
             yield FaultyZooKeeper(zookeeper)
@@ -276,4 +308,5 @@ KINDS: dict[str, type[FaultyStore]] = {
     "zookeeper": FaultyZooKeeper,
     "memcache": FaultyMemcached,
     "k8s": FaultyKubernetes,
+    "tooz": FaultyRedis,
 }

@@ -18,7 +18,8 @@ class Times(NamedTuple):
     """Settings of ``[servicegroup]`` in seconds.
 
     ``ends_after``: seconds after which the store itself ends a silent life, where it does.
-    ``rounding``: seconds by which the store's own ages may be too small.
+    ``rounding``: seconds by which the store's own ages may be too small. ``forgets``: whether who
+    is silent or dead is no member any more, in place of being down.
     """
 
     interval: float = 0.2
@@ -26,6 +27,7 @@ class Times(NamedTuple):
     poll: float = 0.1
     ends_after: float | None = None
     rounding: float = 0.0
+    forgets: bool = False
 
     def options(self) -> dict[str, Any]:
         """Name them as options."""

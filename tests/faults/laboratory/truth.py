@@ -114,7 +114,7 @@ class Truth:
                 continue
             right.add(UNKNOWN)
             if self._excused(life, heard, moment):
-                right.add(DOWN)
+                right.add(GONE if self.times.forgets else DOWN)
         return right
 
     def _until_beaten(self, life: Life, spans: Iterable[Span]) -> list[Span]:
@@ -153,7 +153,8 @@ class Truth:
         return moment - over - measure(since, self.away) <= self.times.mended + ROOM
 
     def _of_dead(self, phase: Phase, window: Span) -> set[str]:
-        right = {DOWN, *self._not_yet(phase, window)}
+        right = {*self._not_yet(phase, window)}
+        right |= {UNKNOWN, GONE} if self.times.forgets else {DOWN}
         if overlap(window, longer(self.amnesia, self.times.recovered)):
             right |= {UNKNOWN, GONE}
         if not any(begin <= window[0] and end >= window[1] for begin, end in self._vouched):
