@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
+from typing import Any
 
 import redis
 
-from benchmarks.peer import packed
+from benchmarks.peer import coordination, packed
 from benchmarks.places import ATTRIBUTES, GROUP, Place, member, member_id
 from servicegroup.drivers.tooz import layout
 
-#: How tooz's Redis driver names a group, the sign of life of a member, and that a group is there.
-_GROUP, _BEAT, _THERE = "_tooz_group:", "_tooz_beats:", "__created__"
+#: How tooz's Redis driver names a group, and the sign of life of a member.
+_GROUP, _BEAT = "_tooz_group:", "_tooz_beats:"
 #: Seconds for which all of them live.
 _TTL = 86400
 
@@ -23,6 +24,8 @@ class ToozFleet:
     def __init__(self, place: Place) -> None:
         self._lives: list[str] = []
         self._redis = redis.Redis.from_url(place.address)
+        self._client: Any = coordination.get_coordinator(place.address, b"fleet")
+        self._client.start()
 
     def set_size(self, size: int) -> None:
         """Leave nothing in the store but *size* members, each of a process of its own."""
@@ -51,11 +54,14 @@ class ToozFleet:
         return self._lives[int(member_id.rpartition("-")[2])]
 
     def close(self) -> None:
+        self._client.stop()
         self._redis.close()
 
     def _store(self, group: str, entries: dict[str, bytes]) -> None:
+        self._client.create_group(group.encode()).get()
         pipe = self._redis.pipeline(transaction=False)
-        pipe.hset(_GROUP + group, mapping={_THERE: b"1", **entries})
+        if entries:
+            pipe.hset(_GROUP + group, mapping=entries)
         for name in entries:
             pipe.set(_BEAT + name, b"Not dead!", ex=_TTL)
         pipe.execute()
