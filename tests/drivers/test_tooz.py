@@ -4,13 +4,14 @@ import os
 
 import pytest
 
-from servicegroup.drivers.tooz import coordinator, members, pulse
+from servicegroup.drivers.tooz import coordinator, layout, members, pulse
 from servicegroup.testing import DriverConformance, Store, clear_folder
 from servicegroup.testing.promises.beating import Beating
 from servicegroup.testing.promises.joining import Joining
 from servicegroup.testing.promises.leaving import Leaving
 from servicegroup.testing.promises.losing import Losses
 from servicegroup.testing.promises.updating import Updating
+from servicegroup.testing.scene import join
 
 
 class Clock:
@@ -47,6 +48,32 @@ class TestRedis(DriverConformance):
         redis.flush()
         with make_store(f"redis://{redis.address}", redis.age, redis.flush) as store:
             yield store
+
+
+def test_what_says_the_same_is_not_decoded_again(redis, monkeypatch):
+    decoded = []
+    contents = layout.contents
+    monkeypatch.setattr(
+        layout, "contents", lambda texts: contents(decoded.extend(texts) or list(texts))
+    )
+    redis.flush()
+    with make_store(f"redis://{redis.address}", None, redis.flush) as store:
+        reader, writers = store.driver(), [store.driver() for _ in range(3)]
+        members = [join(one, f"m{number}") for number, one in enumerate(writers)]
+
+        def look():
+            decoded.clear()
+            seen = reader.sightings("compute").members
+            return {one.member.member_id: one.member for one in seen}, len(decoded)
+
+        everybody = {one.member_id: one for one in members}
+        assert look() == (everybody, 3)
+        assert look() == (everybody, 0)
+        changed = members[1]._replace(attributes={"x": 1}, revision=1)
+        writers[1].update([changed])
+        assert look() == ({**everybody, "m1": changed}, 1)
+        writers[2].leave([members[2]])
+        assert look()[0].keys() == {"m0", "m1"}
 
 
 class TestMemcached(Joining, Leaving, Losses):

@@ -87,7 +87,8 @@ def test_entries_of_others_are_left_out(redis):
         group.join("g", "m")
         other = coordination.get_coordinator(url, b"i.somebody")
         other.start()
-        for said in ({"servicegroup": "junk"}, {"servicegroup": [1, "g", 0, 7]}, {"a": 1}, None):
+        strange = ("junk", "[1", '[1,"g",0,7]', '[1,"g","0"]', '[2,"g",0]', [1, "g", 0, 7])
+        for said in (*({"servicegroup": one} for one in strange), {"a": 1}, None):
             other.join_group(b"servicegroup.m.g", said).get()
             assert [status.member_id for status in group.get_members("g")] == ["m"]
             other.leave_group(b"servicegroup.m.g").get()
