@@ -68,6 +68,7 @@ class Heart:
         self._thread: threading.Thread | None = None
         self._stopped = False
         self._first_joined = float("-inf")
+        self._out_of_sight: list[Membership] = []  # who was told that others cannot see it
         self._recoveries = 0
         self._answers = 0  # the judged store's recoveries, when its members were seen last
         for report in self._everywhere:
@@ -271,15 +272,15 @@ class Heart:
 
     def _contact(self, now: float) -> float:
         """Tell the members when they cannot be seen any more, and when they can again."""
-        memberships = list(self._memberships.values())
-        if not memberships:
+        if not self._memberships:
             return float("inf")
         expires = max(self._judged.heard_at, self._first_joined) + self._patience
         if now < expires:
             we_paused = self._judged.recoveries == self._answers  # the store answered all the while
             self._answers = self._judged.recoveries
-            for membership in memberships:
-                if membership.lost.is_set():
+            out_of_sight, self._out_of_sight = self._out_of_sight, []
+            for membership in out_of_sight:
+                if membership.lost.is_set() and not membership.ended:
                     LOG.warning("%r is seen again", membership)
                     membership.tell_recovered()
                     if we_paused:
@@ -287,8 +288,9 @@ class Heart:
             return expires
         silent = now - self._judged.heard_at
         since = f"for {in_words(silent)}" if silent < float("inf") else "yet"
-        for membership in memberships:
+        for membership in list(self._memberships.values()):
             if not membership.lost.is_set():
+                self._out_of_sight.append(membership)
                 reason = f"no beat of this process was stored {since}"
                 LOG.error("%r: %s; others may soon call it down", membership, reason)
                 self._call_back(membership.tell_lost(reason, for_good=False))

@@ -69,6 +69,8 @@ class Report:
         self._leaving: dict[Key, Member] = {}
         self._doubtful: set[Key] = set()
         self._asked: set[Key] = set()  # joins that were sent, and not answered so far
+        self._edition = 0  # of what is desired; raised after each change of it
+        self._carried: tuple[int, list[Member]] = (-1, [])  # what a beat carries at an edition
         self._hurried = False
         self._flight: tuple[Future[list[Lost]], float] | None = None
         self._due = float("-inf")
@@ -86,6 +88,7 @@ class Report:
         if changed and key in self._incarnations:
             self._changed.add(key)
         self._doubtful.discard(key)
+        self._edition += 1
         self.hurry()
 
     def drop(self, key: Key, *, leave: bool) -> None:
@@ -100,11 +103,13 @@ class Report:
         elif leave and key in self._asked:
             self._doubtful.add(key)
             self.hurry()
+        self._edition += 1
 
     def doubt(self, key: Key) -> None:
         """Take back a join that may have been stored without our hearing so."""
         self.drop(key, leave=False)
         self._doubtful.add(key)
+        self._edition += 1
         self.hurry()
 
     def hurry(self) -> None:
@@ -114,6 +119,7 @@ class Report:
     def forget(self, key: Key) -> None:
         """Join *key* anew at the next step: what was stored of it is gone."""
         self._incarnations.pop(key, None)
+        self._edition += 1
         self.hurry()
 
     def stored(self, key: Key) -> Member | None:
@@ -187,10 +193,7 @@ class Report:
     # -- on this report's own thread ----------------------------------------------------------
 
     def _beat(self) -> list[Lost]:
-        lost = self._settle()
-        members = [
-            member for key, member in list(self._incarnations.items()) if key in self._desired
-        ]
+        lost, members = self._brought_up()
         if not members:
             return lost
         attention = self.door.heartbeat(self._instance_id, members)
@@ -205,6 +208,21 @@ class Report:
             )
             lost += self.door.update(missing)
         return lost
+
+    def _brought_up(self) -> tuple[list[Lost], list[Member]]:
+        """Settle, and return the members to beat for; nothing to do where nothing changed.
+
+        A process may hold thousands of members, and have no more to say of them for days.
+        """
+        edition = self._edition  # before: what changes meanwhile is for the next beat
+        if self._carried[0] == edition:
+            return [], self._carried[1]
+        lost = self._settle()
+        members = [
+            member for key, member in list(self._incarnations.items()) if key in self._desired
+        ]
+        self._carried = (edition, members)
+        return lost, members
 
     def _settle(self) -> list[Lost]:
         """Carry out what changed since the last call: leaves, joins, updates."""

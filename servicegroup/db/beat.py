@@ -15,19 +15,39 @@ from servicegroup.db.notices import Notices
 from servicegroup.db.tables import instances, removed, services
 from servicegroup.model import Member
 
-_i = instances.c
+_i, _s = instances.c, services.c
 #: Seconds between two removals of rows that nobody needs any more, per process.
 SWEEP_EVERY = 600.0
 #: Seconds for which tombstones are kept: a process paused for longer may rise again.
 BURIED_FOR = 30 * 86400.0
+#: Looks that may be spared in a row where the tally is as it was: no tally tells everything.
+SPARED = 10
 _FIRST_GENERATION = 1
+
+#: How many rows, and the sums of what differs between them and changes with them.
+Tally = tuple[int, ...]
 
 
 class Standing(NamedTuple):
-    """What a row of ``instances`` says before it is renewed; *alive*: neither ended nor silent."""
+    """What a row of ``instances`` says before it is renewed; *alive*: neither ended nor silent.
+
+    *tally*: what its members' rows add up to.
+    """
 
     generation: int
     alive: bool
+    tally: Tally
+
+
+class Looked(NamedTuple):
+    """When all members were looked at, by our clock, and what their rows added up to before.
+
+    ``spared``: how often the tally alone was looked at since.
+    """
+
+    at: float
+    tally: Tally | None = None
+    spared: int = 0
 
 
 class Beat:
@@ -38,7 +58,7 @@ class Beat:
         self._settings = settings
         self._seen: dict[str, int | None] = {}
         self._made: set[str] = set()
-        self._looked: dict[str, float] = {}
+        self._looked: dict[str, Looked] = {}
         self._swept = float("-inf")
         #: Whose name a row without members bears.
         self._nobody = Member("", "", hostname=settings.host, process_id=os.getpid())
@@ -53,16 +73,23 @@ class Beat:
         self._renew = database.prepared_beat(self._continuation())
         self._renew_alive = self._renewal().where(self._alive)
         self._revive = self._renewal(revive=True)
+        self._tally = database.prepared_beat(
+            sa.select(
+                sa.func.count(),
+                *(sa.func.sum(column) for column in (_s.id, _s.incarnation, _s.revision)),
+            ).where(_s.instance_id == sa.bindparam("me"))
+        )
         self._renew_after = database.prepared_beat(self._revive.where(unmoved))
 
     def renewed(self, instance_id: str) -> bool:
         """Beat; False if a look is due: the row is absent or its beat broken, or generation moved.
 
         A look is due once a ``service_down_time`` in any case: a database restored from a backup
-        may lack members without anybody having raised the generation.
+        may lack members without anybody having raised the generation. Where their rows add up to
+        what they did at the last look, that is enough.
         """
         seen = self._seen.get(instance_id)
-        if seen is None or self._due(instance_id):
+        if seen is None or (self._due(instance_id) and not self._untouched(instance_id)):
             return False
         return bool(self._renew.count({"me": instance_id, "seen": seen}))
 
@@ -70,7 +97,7 @@ class Beat:
         """Read the state of a row; ``None`` where it is absent."""
         statement = sa.select(_i.generation, self._alive).where(_i.instance_id == instance_id)
         row = self._database.read(lambda connection: connection.execute(statement).first())
-        return None if row is None else Standing(row[0], bool(row[1]))
+        return None if row is None else Standing(row[0], bool(row[1]), self._added_up(instance_id))
 
     def renew(
         self, instance_id: str, standing: Standing | None, members: Sequence[Member], *, well: bool
@@ -81,7 +108,7 @@ class Beat:
         :param well: the look found all *members* in place; else the next beat looks again, until
             they are stored or given up
         """
-        self._looked[instance_id] = boottime()
+        self._looked[instance_id] = Looked(boottime())
         self._seen[instance_id] = None
         if standing is None or not standing.alive:
             member = members[0] if members else self._nobody
@@ -91,7 +118,9 @@ class Beat:
             self._made.discard(instance_id)
             return
         rows = self._renew_after.count({"me": instance_id, "seen": standing.generation})
-        self._seen[instance_id] = standing.generation if rows and well else None
+        if rows and well:
+            self._seen[instance_id] = standing.generation
+            self._looked[instance_id] = Looked(boottime(), standing.tally)
 
     def revive(self, connection: sa.Connection, instance_id: str, member: Member) -> None:
         """Beat within a transaction, whatever the generation; make the row where it is absent.
@@ -133,7 +162,7 @@ class Beat:
             if instance_id in self._made:
                 self._made.discard(instance_id)
                 self._seen[instance_id] = _FIRST_GENERATION if first else None
-                self._looked[instance_id] = boottime()
+                self._looked[instance_id] = Looked(boottime())
             elif first:
                 self._seen[instance_id] = None
 
@@ -163,8 +192,22 @@ class Beat:
         self._database.transaction(write)
 
     def _due(self, instance_id: str) -> bool:
-        looked = self._looked.get(instance_id, float("-inf"))
-        return boottime() - looked > self._settings.service_down_time
+        looked = self._looked.get(instance_id)
+        return looked is None or boottime() - looked.at > self._settings.service_down_time
+
+    def _untouched(self, instance_id: str) -> bool:
+        """Whether the members' rows add up to the same as before the last look; one statement."""
+        looked = self._looked.get(instance_id)
+        if looked is None or looked.tally is None or looked.spared >= SPARED:
+            return False
+        if self._added_up(instance_id) != looked.tally:
+            return False
+        self._looked[instance_id] = Looked(boottime(), looked.tally, looked.spared + 1)
+        return True
+
+    def _added_up(self, instance_id: str) -> Tally:
+        (row,) = self._tally.rows({"me": instance_id})
+        return tuple(int(number or 0) for number in row)
 
     def _holds_members(self) -> Any:
         return sa.exists().where(services.c.instance_id == _i.instance_id).correlate(instances)

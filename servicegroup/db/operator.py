@@ -30,10 +30,10 @@ class Operator:
         group_id: str,
         member_id: str,
         *,
-        disabled: bool | None,
-        disabled_reason: str | None,
-        forced_down: bool | None,
-        forced_down_reason: str | None,
+        disabled: bool | None = None,
+        disabled_reason: str | None = None,
+        forced_down: bool | None = None,
+        forced_down_reason: str | None = None,
     ) -> None:
         """Disable or enable, declare down or take that back: all that is not ``None``, or nothing.
 

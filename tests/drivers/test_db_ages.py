@@ -22,7 +22,7 @@ def test_whatever_befell_a_member(store):
     drivers["well"].update([ill._replace(withdrawn="disk full", revision=1)])
     drivers["left"].leave([held["left"]])
     operator.end(held["ended"].instance_id, "died")
-    operator.records.operator.set_forced_down(GROUP, "forced", True, None)
+    operator.records.operator.set(GROUP, "forced", forced_down=True)
     rows = store.database
     lost = instances.c.instance_id == held["vanished"].instance_id
     rows.transaction(lambda connection: connection.execute(sa.delete(instances).where(lost)))

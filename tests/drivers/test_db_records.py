@@ -37,7 +37,7 @@ def test_disabled_stays_disabled(store, how):
     driver, operator = store.driver(), store.driver()
     held = join(driver)
     before = record(operator)
-    operator.records.operator.set_disabled(GROUP, "m", True, "maintenance")
+    operator.records.operator.set(GROUP, "m", disabled=True, disabled_reason="maintenance")
     leaves(how, driver, operator, held)
     if how != "not at all":
         assert listed(operator) == set()
@@ -57,7 +57,7 @@ def test_forced_down_stays_forced_down(store, how):
     driver, operator = store.driver(), store.driver()
     held = join(driver)
     before = record(operator)
-    operator.records.operator.set_forced_down(GROUP, "m", True, "fenced")
+    operator.records.operator.set(GROUP, "m", forced_down=True, forced_down_reason="fenced")
     forced_at = record(operator).forced_down_at
     leaves(how, driver, operator, held)
     joined = join(store.driver())
@@ -68,7 +68,7 @@ def test_forced_down_stays_forced_down(store, how):
     assert state(store, operator) is State.DOWN
     assert operator.update([joined._replace(revision=1)]) == []
     assert record(operator).forced_down
-    operator.records.operator.set_forced_down(GROUP, "m", False, None)
+    operator.records.operator.set(GROUP, "m", forced_down=False)
     assert state(store, operator) is State.UP
     assert record(operator).forced_down_reason is None
 
@@ -123,5 +123,5 @@ def test_versions_of_those_that_are_there(store):
     held = [join(driver, f"m{version}", version=version) for version in (3, 5, 9)]
     assert operator.records.operator.version_range(GROUP) == (3, 9)
     driver.leave(held[:1])
-    operator.records.operator.set_forced_down(GROUP, "m9", True, None)
+    operator.records.operator.set(GROUP, "m9", forced_down=True)
     assert operator.records.operator.version_range(GROUP) == (5, 5)

@@ -87,3 +87,15 @@ def test_graves_are_kept_for_long_but_not_for_ever(database_store):
     database_store.pass_time(2 * 86400.0)
     join(database_store.driver(), "sweeper")
     assert count(database_store, removed) == 0
+
+
+def test_a_row_that_was_lost_between_two_tallies_is_noticed_within_the_limit(database_store, clock):
+    driver, limit = database_store.driver(), database_store.settings.service_down_time
+    held = [join(driver, "kept"), join(driver, "lost")]
+    for _ in range(3):  # the first look adds up the rows, the next ones compare
+        clock.advance(limit + 1)
+        assert driver.heartbeat(driver.context.instance_id, held) == []
+    execute(database_store, sa.delete(services).where(services.c.member_id == "lost"))
+    clock.advance(limit + 1)
+    lost = driver.heartbeat(driver.context.instance_id, held)
+    assert told(lost) == {"lost": Loss.MISSING}

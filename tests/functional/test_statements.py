@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from servicegroup import Member
+from servicegroup.db.beat import SPARED
 from servicegroup.driver import Capability
 from servicegroup.inventory import Query
 from servicegroup.workers import MOST
@@ -192,14 +193,25 @@ def test_a_beat_is_one_update_whatever_the_number_of_members(driver, joined, cou
 
 
 def test_once_a_limit_a_beat_looks_at_its_members(driver, joined, count):
-    driver.driver.records.membership.beat._looked.clear()
-    with count() as statements:
-        assert driver.heartbeat(joined[0].instance_id, joined) == []
-    assert [_short(one) for one in statements] == [
+    beat = driver.driver.records.membership.beat
+
+    def due():
+        for instance_id, looked in beat._looked.items():
+            beat._looked[instance_id] = looked._replace(at=float("-inf"))
+        with count() as statements:
+            assert driver.heartbeat(joined[0].instance_id, joined) == []
+        return [_short(one) for one in statements]
+
+    whole = [
         "SELECT instances",  # the generation first: what comes later raises it again
+        "SELECT services",  # what the rows add up to: likewise
         "SELECT services",
         "UPDATE instances",
     ]
+    assert due() == whole
+    # Where nothing moved, adding up the rows is enough; but not for ever.
+    assert [due() for _ in range(SPARED)] == [["SELECT services", "UPDATE instances"]] * SPARED
+    assert due() == whole
 
 
 @pytest.mark.parametrize("size", [1, 200])

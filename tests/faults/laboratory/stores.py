@@ -24,6 +24,8 @@ from servers.zookeeper import ZooKeeper
 from servicegroup.db.tables import instances, services
 
 Options = dict[str, dict[str, Any]]
+#: Seconds for which the lock of an SQLite file is waited for.
+PATIENCE = 60
 
 
 class FaultyStore:
@@ -268,7 +270,9 @@ class FaultyRedis(FaultyServer):
 
 
 def _clear(url: str) -> None:
-    engine = sa.create_engine(url)
+    # Who holds the lock of a file may be stopped at that moment.
+    patient = {"timeout": PATIENCE} if url.startswith("sqlite") else {}
+    engine = sa.create_engine(url, connect_args=patient)
     with contextlib.closing(engine.connect()) as connection, connection.begin():
         connection.execute(sa.delete(services))
         connection.execute(sa.delete(instances))
