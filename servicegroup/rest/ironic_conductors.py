@@ -10,7 +10,7 @@ import falcon
 from servicegroup.clock import boottime
 from servicegroup.conductor import Conductor
 from servicegroup.conductors import Conductors
-from servicegroup.exceptions import ConfigurationError, NoSuchConductor
+from servicegroup.exceptions import ConfigurationError, DriverUnavailable, NoSuchConductor
 from servicegroup.rest.answers import ago, only, reply
 from servicegroup.rest.errors import not_found
 from servicegroup.rest.ironic_query import CONDUCTORS, PARAMETERS, chosen, fields_of, links, listing
@@ -73,13 +73,15 @@ class ConductorResource(Resource):
         return {"nodes": {"count": self._count(one.hostname), "href": href}}
 
     def _count(self, hostname: str) -> int | None:
-        """Count the nodes of a conductor, once a ``poll_interval``."""
+        """Count the nodes of a conductor, once a ``poll_interval``; ``None``: nobody can now."""
         counted_at, count = self._counts.get(hostname, (float("-inf"), 0))
         if boottime() - counted_at > self.view.service_group.settings.poll_interval:
             try:
                 count = self.conductors.count_of(hostname)
             except ConfigurationError:
                 return None  # there is no inventory
+            except DriverUnavailable:  # whether it is alive can be told all the same
+                return self._counts.get(hostname, (0, None))[1]
             except NoSuchConductor:
                 return 0
             self._counts[hostname] = (boottime(), count)
