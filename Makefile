@@ -23,28 +23,30 @@ COMPAT := $(VENV)-compat
 # What is shared by tests is checked like the library; it lies on the tests' own import path.
 SHARED := tests/servers tests/kubeapi tests/faults/laboratory tests/faketime.py tests/faketime_site tests/conftest.py
 
-# Most tests wait for time to pass, so three run at once; of those of faults only two, each file in one
+# Most tests wait for time to pass, so four run at once; of those of faults only two, each file in one
 # place: a machine that is short of time is one fault more. With PYTEST_ARGS: whatever that says.
 ALONE := tests/faults
 define RUN_TESTS
 sh -c 'if [ $$# -gt 0 ]; then exec "$(BIN)/python" -m pytest "$$@"; fi; \
-    "$(BIN)/python" -m pytest -n 3 --dist loadscope --ignore=$(ALONE); one=$$?; \
+    "$(BIN)/python" -m pytest -n 4 --dist loadscope --ignore=$(ALONE); one=$$?; \
     "$(BIN)/python" -m pytest -n 2 --dist loadfile $(ALONE) && exit $$one' tests $(PYTEST_ARGS)
 endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo servers test check compat lint types docs bench load soak format clean
+.PHONY: help demo servers environments test check compat lint types docs bench load soak format clean
 
 help:  ## show this list
 	@echo "make TARGET, with PYTHON=$(PYTHON) (3.11 or later) and VENV=$(VENV)"
-	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(BASE)  ## install the library here and watch real daemons come and go
 	@$(BIN)/servicegroup demo
 
 servers:  ## install the servers that are missing (as root), starting and enabling none
 	@tools/install-servers
+
+environments: servers $(DEV) $(CLIENTS) $(SERVICES)  ## install all that tests and checks need; -j4 makes some of it at once
 
 test: servers $(TEST) $(CLIENTS) $(SERVICES)  ## run every test, after installing missing servers (as root)
 	@echo "make: running every test, all servers required"
