@@ -109,6 +109,8 @@ class Director:
             return False
         began = time.monotonic()
         if step.fault == "clock":
+            if step.args["by"] < 0:
+                self._fleet.set_back()
             store.step(step.args["by"])
         else:
             self._fleet.forgotten()

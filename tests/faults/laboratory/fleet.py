@@ -156,6 +156,11 @@ class Fleet:
         self._recorded.clear()
         self._recorded |= self._holder.keys() - self._dead
 
+    def set_back(self) -> None:
+        """Take note that the store's clock steps back: who is dead counts as alive until then."""
+        for member in self._dead:
+            self._doubt(member)
+
     def begun_anew(self) -> None:
         """Take note that the store answers again, and that everybody can tell it what it lost."""
         self._forgotten_at = time.monotonic()
