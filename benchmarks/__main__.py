@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from benchmarks import memory, page, startup
+from benchmarks import memory, page, rest, startup
 from benchmarks.figures import Figure
 from benchmarks.latency import Latency
 from benchmarks.measures import Measures
@@ -29,8 +29,8 @@ def main() -> int:
     """Measure what was asked for and print it."""
     asked = _arguments()
     started = time.monotonic()
-    chosen = asked.place or [*PLACES, placing.NAME]
-    names = [name for name in chosen if name != placing.NAME]
+    chosen = asked.place or [*PLACES, placing.NAME, rest.NAME]
+    names = [name for name in chosen if name in PLACES]
     imported = startup.figure(times=2 if asked.quick else 10)
     pieces = [page.head(imported, [kind(name) for name in names])]
     print(pieces[0], flush=True)
@@ -45,6 +45,10 @@ def main() -> int:
     if placing.NAME in chosen:
         pieces.append(_placed(asked))
         print(pieces[-1], flush=True)
+    if rest.NAME in chosen:
+        size = max(asked.sizes or [rest.SIZE])
+        pieces.append(rest.section(size, _pace(asked)))
+        print(pieces[-1], flush=True)
     if measured:
         pieces.append(summary(measured))
         print(pieces[-1], flush=True)
@@ -58,9 +62,13 @@ def main() -> int:
 def _placed(asked: argparse.Namespace) -> str:
     """Measure conductors and nodes."""
     if asked.quick:
-        return placing.section(2_000, 1_000, ["sqlite"], Pace(0.01, 1))
+        return placing.section(2_000, 1_000, ["sqlite"], _pace(asked))
     on_the_ring, in_tables = asked.nodes or placing.ON_THE_RING, asked.nodes or placing.IN_TABLES
-    return placing.section(on_the_ring, in_tables, node_pages.DATABASES, Pace(0.6, 7))
+    return placing.section(on_the_ring, in_tables, node_pages.DATABASES, _pace(asked))
+
+
+def _pace(asked: argparse.Namespace) -> Pace:
+    return Pace(0.01, 1) if asked.quick else Pace(0.6, 7)
 
 
 def _measured(place: Place, sizes: Sequence[int], *, quick: bool) -> Iterator[Figure]:
@@ -106,7 +114,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--place",
         action="append",
-        choices=[*PLACES, placing.NAME],
+        choices=[*PLACES, placing.NAME, rest.NAME],
         help="measure this one; may be given several times (default: all)",
     )
     parser.add_argument(

@@ -77,6 +77,7 @@ DATABASES = (*SQLITE, *SERVERS)
 ZOOKEEPER = ("zookeeper",)
 MEMCACHE = ("memcache",)
 PLACEMENT = ("placement",)
+REST = ("rest",)
 KUBERNETES = ("k8s",)
 ON_TOOZ = ("tooz",)
 STORES = (*ZOOKEEPER, *MEMCACHE)
@@ -109,6 +110,9 @@ TARGETS = (
     Target("first page, sqlite", "under 20 ms", _below(0.020), PLACEMENT),
     Target("first page, postgresql", "under 20 ms", _below(0.020), PLACEMENT),
     Target("first page, mariadb", "under 20 ms", _below(0.020), PLACEMENT),
+    Target("GET /v1/service/", "at most 2x", _ratio(2), REST),
+    Target("GET /v2.1/os-services", "at most 2x", _ratio(2), REST),
+    Target("GET /v1/conductors/{hostname}", "1,000 a second", _below(0.001), REST),
     Target("memory of a ring", "under 1 MB", _below(1e6), PLACEMENT),
     Target("import servicegroup", "under 150 ms", _below(0.150), EVERYWHERE, only_large=False),
 )

@@ -56,12 +56,19 @@ def test_the_benchmark_prints_a_table(tmp_path, place, server, operations):
     assert page.read_text().strip() == done.stdout.strip()
 
 
-def test_placement_is_held_against_tooz(tmp_path):
+@pytest.mark.parametrize(
+    ("place", "operations"),
+    [
+        ("placement", ("map all nodes", "one look-up", "memory of a ring", "first page, sqlite")),
+        ("rest", ("GET /v1/service/", "GET /v2.1/os-services", "GET /v1/conductors/{hostname}")),
+    ],
+)
+def test_what_is_no_store_is_measured_too(tmp_path, place, operations):
     page = tmp_path / "benchmarks.md"
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--place", "placement"]
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--place", place, "--sizes", "20"]
     command += ["--output", str(page)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     rows = [line for line in page.read_text().splitlines() if line.startswith("| ")]
-    for operation in ("map all nodes", "one look-up", "memory of a ring", "first page, sqlite"):
+    for operation in operations:
         assert any(row.startswith(f"| {operation} ") for row in rows), operation
