@@ -113,6 +113,8 @@ class BrokerWatch:
         ca_file = self._url.query.get("ssl_ca_file") or self._conf_value("ssl_ca_file")
         if ca_file:
             options = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": ca_file}
+            if len(self._url.hosts) == 1:  # as oslo.messaging, which checks no names of several
+                options["server_hostname"] = self._url.hosts[0].hostname
         for ours, theirs in (("ssl_cert_file", "certfile"), ("ssl_key_file", "keyfile")):
             value = self._url.query.get(ours) or self._conf_value(ours)
             if value:

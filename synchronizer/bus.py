@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -160,6 +161,7 @@ class Listening(StreamPlugin):
                 self._put(feed, understood)
             except Exception:
                 LOG.exception("plugin %s: notifications could not be stored", self.context.name)
+                time.sleep(FIRST_PAUSE)  # they are delivered again at once
                 return False
             if self._warned is not None and boottime() > self._warned + FORGIVEN_AFTER:
                 self._warned = None

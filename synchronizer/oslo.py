@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib
 import threading
-import warnings
 from concurrent.futures import Future
 from typing import Any
 
@@ -28,11 +27,9 @@ def messaging() -> Any:
 
 def _import(done: Future[Any]) -> None:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what it imports, about themselves
-            backend = importlib.import_module("oslo_service.backend")
-            if backend.get_backend_type() is None:
-                backend.init_backend(backend.BackendType.THREADING)
-            done.set_result(importlib.import_module("oslo_messaging"))
+        backend = importlib.import_module("oslo_service.backend")
+        if backend.get_backend_type() is None:
+            backend.init_backend(backend.BackendType.THREADING)
+        done.set_result(importlib.import_module("oslo_messaging"))
     except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
         done.set_exception(error)

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import ClassVar
 
+from servers.certificate import self_signed
 from servers.process import Server
 from servers.requirement import find_program, newest_first
 
@@ -16,12 +17,15 @@ PATIENCE = 30.0
 
 
 class RabbitMQ(Server):
-    """One broker, for ``guest`` with password ``guest``. Durable queues outlive :meth:`kill`."""
+    """One broker, for ``guest`` with password ``guest``. Durable queues outlive :meth:`kill`.
+
+    It also speaks TLS, on a port of its own, by the certificate in the file ``certificate``.
+    """
 
     name = "rabbitmq"
     account = "rabbitmq"
-    #: For clients, between nodes, and of the port mapper.
-    port_count: ClassVar[int] = 3
+    #: For clients, between nodes, of the port mapper, and for clients that speak TLS.
+    port_count: ClassVar[int] = 4
     ready_within: ClassVar[float] = 60.0
     # It needs a second or more, and nothing in it is worth saving but what is on disk anyway.
     stop_within: ClassVar[float] = 20.0
@@ -40,6 +44,19 @@ class RabbitMQ(Server):
     def url(self) -> str:
         """What oslo.messaging calls it."""
         return f"rabbit://guest:guest@{self.address}/"
+
+    @property
+    def certificate(self) -> Path:
+        """The file of the certificate, which vouches for itself."""
+        return self.folder / "certificate.pem"
+
+    @property
+    def tls_url(self) -> str:
+        """What oslo.messaging calls it, by TLS and only with that certificate."""
+        return (
+            f"rabbit://guest:guest@{self.host}:{self.ports[3]}/"
+            f"?ssl=true&ssl_ca_file={self.certificate}"
+        )
 
     def environment(self) -> dict[str, str]:
         return super().environment() | {
@@ -63,8 +80,17 @@ class RabbitMQ(Server):
 
     def prepare(self) -> None:
         (self.folder / "plugins").write_text("[].\n")
+        _, key = self_signed(self.folder, self.host)
+        key.chmod(0o644)
 
     def command(self) -> list[str]:
+        (self.folder / "rabbitmq.conf").write_text(
+            f"listeners.ssl.1 = {self.host}:{self.ports[3]}\n"
+            f"ssl_options.cacertfile = {self.certificate}\n"
+            f"ssl_options.certfile = {self.certificate}\n"
+            f"ssl_options.keyfile = {self.folder / 'key.pem'}\n"
+            "ssl_options.verify = verify_none\n"
+        )
         return [self._program("rabbitmq-server")]
 
     def ready(self) -> bool:

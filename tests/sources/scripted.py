@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -135,6 +136,18 @@ class Notified(MessageBusPlugin):
 
     def entities(self, notification):
         return items([dict(notification.payload)])
+
+
+class Held(Notified):
+    """Holds up whatever comes until it is let go."""
+
+    entered = threading.Event()
+    let_go = threading.Event()
+
+    def entities(self, notification):
+        self.entered.set()
+        self.let_go.wait()
+        return super().entities(notification)
 
 
 class Pushed(StreamPlugin):

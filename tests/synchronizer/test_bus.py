@@ -1,15 +1,19 @@
 """Notifications, on the in-memory bus and on a real broker."""
 
 import logging
+import sqlite3
 import uuid
 
+import kombu
 import pytest
 from faults.laboratory.link import Link
+from servers.certificate import self_signed
 from sources import scripted
 from sources.publisher import Publisher
-from sources.scene import Picture
+from sources.scene import PATIENCE, Picture
 from sources.scripted import TYPE
 
+import servicegroup.synchronizer.bus
 from servicegroup.synchronizer import Deleted, Entity, NotCollected, Op
 
 #: What is heard of the exchange before anything else is published.
@@ -144,6 +148,75 @@ def test_a_collector_finds_what_no_notification_told(scene, source, bus, publish
     picture.until_states(a="2", c="only told")
     sync.get_all([TYPE])  # all three were wrong
     picture.until_states(a="1", b="1")
+
+
+def test_what_could_not_be_stored_comes_again(scene, bus, publisher, picture, until, monkeypatch):
+    sync = scene.start("Notified", picture, own=bus)
+    listens(sync, until)
+    stored, failures = sync._ledger.streamed, []
+
+    def full(source, rows):
+        if len(failures) < 2:
+            failures.append(rows)
+            raise sqlite3.OperationalError("database or disk is full")
+        return stored(source, rows)
+
+    monkeypatch.setattr(sync._ledger, "streamed", full)
+    monkeypatch.setattr(servicegroup.synchronizer.bus, "FIRST_PAUSE", 0.01)
+    publisher.say(key="a", state="1")
+    publisher.say(key="a", state="2")
+    picture.until_states(a="2")
+    assert len(failures) == 2
+
+
+def test_the_broker_keeps_what_is_more_than_prefetch(scene, rabbitmq, picture, until):
+    own = {"transport_url": rabbitmq.url, "topics": "held", "pool": "held-ours"}
+    sync = scene.start("Held", picture, own=own | {"prefetch": 10, "batch_size": 5})
+    listens(sync, until)
+
+    def kept():
+        return connection.default_channel.queue_declare("held-ours", passive=True).message_count
+
+    try:
+        with (
+            Publisher(rabbitmq.url, "held") as publisher,
+            kombu.Connection(f"amqp://guest:guest@{rabbitmq.address}//") as connection,
+        ):
+            for number in range(50):
+                publisher.say(key=str(number), state="up")
+            assert scripted.Held.entered.wait(PATIENCE)
+            until(lambda: kept() <= 40)
+            assert {kept() for _ in range(20)} == {40}
+    finally:
+        scripted.Held.let_go.set()
+    picture.until(lambda: len(picture.entities) == 50)
+
+
+def test_by_tls(scene, rabbitmq, picture, until):
+    own = {"transport_url": rabbitmq.tls_url, "topics": "tls", "pool": "tls-ours"}
+    sync = scene.start("Notified", picture, own=own)
+    listens(sync, until)
+    with Publisher(rabbitmq.url, "tls") as publisher:
+        publisher.say(key="a", state="up")
+        picture.until_states(a="up")
+
+
+@pytest.mark.parametrize("wrong", ["authority", "name"])
+def test_a_broker_that_cannot_prove_who_it_is_is_told_no_password(
+    scene, rabbitmq, picture, wrong, tmp_path
+):
+    url = rabbitmq.tls_url
+    if wrong == "name":  # the certificate is for its address
+        url = url.replace(rabbitmq.host, "localhost")
+    else:
+        other = tmp_path / "other"
+        other.mkdir()
+        url = url.replace(str(rabbitmq.certificate), str(self_signed(other, rabbitmq.host)[0]))
+    scene.start("Notified", picture, own={"transport_url": url, "topics": "t"})
+    picture.until(lambda: picture.statuses)
+    state, reason = picture.statuses[0]
+    assert state == "failing"
+    assert "certificate verify failed" in reason
 
 
 # -- a broker that fails ----------------------------------------------------------------------
