@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from oslo_config import cfg
-from oslo_middleware import http_proxy_to_wsgi
 
 
 def believed(
@@ -15,5 +14,7 @@ def believed(
 
     Where it is off, *app* is returned as it is: requests pay for it only where it is on.
     """
+    from oslo_middleware import http_proxy_to_wsgi  # it loads WebOb, of which few have need
+
     middleware: Callable[..., Iterable[bytes]] = http_proxy_to_wsgi.HTTPProxyToWSGI(app, conf)
     return middleware if conf.oslo_middleware.enable_proxy_headers_parsing else app
