@@ -24,23 +24,19 @@ BURIED_FOR = 30 * 86400.0
 SPARED = 10
 _FIRST_GENERATION = 1
 
-#: How many rows, and the sums of what differs between them and changes with them.
-Tally = tuple[int, ...]
+#: How many rows, and the sums of their ids, incarnations and revisions.
+Tally = tuple[int, int, int, int]
 
 
 class Standing(NamedTuple):
-    """What a row of ``instances`` says before it is renewed; *alive*: neither ended nor silent.
-
-    *tally*: what its members' rows add up to.
-    """
+    """What a row of ``instances`` says before it is renewed; *alive*: neither ended nor silent."""
 
     generation: int
     alive: bool
-    tally: Tally
 
 
 class Looked(NamedTuple):
-    """When all members were looked at, by our clock, and what their rows added up to before.
+    """When all members were looked at, by our clock, and what their rows added up to then.
 
     ``spared``: how often the tally alone was looked at since.
     """
@@ -97,16 +93,20 @@ class Beat:
         """Read the state of a row; ``None`` where it is absent."""
         statement = sa.select(_i.generation, self._alive).where(_i.instance_id == instance_id)
         row = self._database.read(lambda connection: connection.execute(statement).first())
-        return None if row is None else Standing(row[0], bool(row[1]), self._added_up(instance_id))
+        return None if row is None else Standing(row[0], bool(row[1]))
 
     def renew(
-        self, instance_id: str, standing: Standing | None, members: Sequence[Member], *, well: bool
+        self,
+        instance_id: str,
+        standing: Standing | None,
+        members: Sequence[Member],
+        tally: Tally | None,
     ) -> None:
         """Beat after a look, or make the row anew; an ended instance is alive.
 
         :param standing: as it was read *before* the look; if it moved since, the next beat looks
-        :param well: the look found all *members* in place; else the next beat looks again, until
-            they are stored or given up
+        :param tally: what the rows of all *members* add up to; ``None`` where the look found some
+            not in place: then the next beat looks again, until they are stored or given up
         """
         self._looked[instance_id] = Looked(boottime())
         self._seen[instance_id] = None
@@ -118,9 +118,9 @@ class Beat:
             self._made.discard(instance_id)
             return
         rows = self._renew_after.count({"me": instance_id, "seen": standing.generation})
-        if rows and well:
+        if rows and tally is not None:
             self._seen[instance_id] = standing.generation
-            self._looked[instance_id] = Looked(boottime(), standing.tally)
+            self._looked[instance_id] = Looked(boottime(), tally)
 
     def revive(self, connection: sa.Connection, instance_id: str, member: Member) -> None:
         """Beat within a transaction, whatever the generation; make the row where it is absent.
@@ -196,18 +196,15 @@ class Beat:
         return looked is None or boottime() - looked.at > self._settings.service_down_time
 
     def _untouched(self, instance_id: str) -> bool:
-        """Whether the members' rows add up to the same as before the last look; one statement."""
+        """Whether the members' rows add up to the same as at the last look; one statement."""
         looked = self._looked.get(instance_id)
         if looked is None or looked.tally is None or looked.spared >= SPARED:
             return False
-        if self._added_up(instance_id) != looked.tally:
+        (row,) = self._tally.rows({"me": instance_id})
+        if tuple(int(number or 0) for number in row) != looked.tally:
             return False
         self._looked[instance_id] = Looked(boottime(), looked.tally, looked.spared + 1)
         return True
-
-    def _added_up(self, instance_id: str) -> Tally:
-        (row,) = self._tally.rows({"me": instance_id})
-        return tuple(int(number or 0) for number in row)
 
     def _holds_members(self) -> Any:
         return sa.exists().where(services.c.instance_id == _i.instance_id).correlate(instances)

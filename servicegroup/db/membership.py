@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from servicegroup.config import Settings
-from servicegroup.db.beat import Beat
+from servicegroup.db.beat import Beat, Tally
 from servicegroup.db.engine import Database
 from servicegroup.db.notices import Notices
 from servicegroup.db.rows import MICROSECONDS, unpacked_flaps
@@ -92,8 +92,8 @@ class Membership:
         if self.beat.renewed(instance_id):
             return []
         standing = self.beat.standing(instance_id)  # first: what comes later raises it again
-        lost = self._inspected(instance_id, members)
-        self.beat.renew(instance_id, standing, members, well=not lost)
+        lost, tally = self._inspected(instance_id, members)
+        self.beat.renew(instance_id, standing, members, None if lost else tally)
         return lost
 
     def leave(self, members: Sequence[Member]) -> None:
@@ -214,28 +214,35 @@ class Membership:
         for owner in sorted(owners):
             connection.execute(statement, {"owner": owner})
 
-    def _inspected(self, instance_id: str, members: Sequence[Member]) -> list[Lost]:
-        """Find which of *members* this instance no longer holds, and by what evidence."""
-        bound = sa.select(_s.group_id, _s.member_id, _s.incarnation).where(
+    def _inspected(self, instance_id: str, members: Sequence[Member]) -> tuple[list[Lost], Tally]:
+        """Find which of *members* this instance no longer holds, and by what evidence.
+
+        And what the rows of those that it holds add up to.
+        """
+        bound = sa.select(_s.group_id, _s.member_id, _s.id, _s.incarnation, _s.revision).where(
             _s.instance_id == instance_id
         )
 
-        def look(connection: sa.Connection) -> list[Lost]:
-            held = {(row[0], row[1]): row[2] for row in connection.execute(bound)}
+        def look(connection: sa.Connection) -> tuple[list[Lost], Tally]:
+            mine = connection.execute(bound).all()
+            ids, incarnations, revisions = (sum(row[n] for row in mine) for n in (2, 3, 4))
+            tally = (len(mine), ids, incarnations, revisions)
+            held = {(row[0], row[1]): row[3] for row in mine}
             troubled = [m for m in members if held.get(_key(m)) != m.incarnation]
             if not troubled:
-                return []
+                return [], tally
             statement = sa.select(services).where(
                 _s.group_id == sa.bindparam("group"),
                 _s.member_id.in_(sa.bindparam("members", expanding=True)),
             )
             rows = _found(connection, statement, troubled)
             buried = self._buried(connection, troubled)
-            return [
+            lost = [
                 _obstacle(member, rows.get(_key(member)), buried.get(_key(member), {}))
                 or Lost(member, Loss.MISSING)
                 for member in troubled
             ]
+            return lost, tally
 
         return self._database.read(look)
 
