@@ -335,6 +335,7 @@ class ServiceGroup:
         roster = self.roster
         return Hypervisors(
             self.settings.hypervisor_group,
+            self.settings.host,
             self.inventory,
             lambda group_id: roster.list(group_id, left=True),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from servicegroup.inventory import Hypervisor, Inventory, no_such_hypervisor
 from servicegroup.model import State
@@ -62,9 +62,14 @@ class Hypervisors:
     """``sg.hypervisors``. Every call may raise :exc:`DriverUnavailable`; usable from any thread."""
 
     def __init__(
-        self, group_id: str, inventory: Inventory, look: Callable[[str], Iterable[MemberStatus]]
+        self,
+        group_id: str,
+        host: str,
+        inventory: Inventory,
+        look: Callable[[str], Iterable[MemberStatus]],
     ) -> None:
         self.group_id = group_id
+        self._host = host
         self.inventory = inventory
         self._look = look
 
@@ -81,6 +86,24 @@ class Hypervisors:
         if found is None:
             raise no_such_hypervisor(str(ident))
         return self._with_services([found])[0]
+
+    def report(
+        self, hypervisor_hostname: str | None = None, *, host: str | None = None, **fields: Any
+    ) -> None:
+        """Say what a hypervisor is like now: for the service that runs it, as often as it likes.
+
+        What is given is changed, what is left out stays, ``None`` is no longer known; a hypervisor
+        that is not there is added. One statement, once it is.
+
+        :param hypervisor_hostname: default: ``host``
+        :param host: of the service; default: ``[servicegroup] host``, as of this process's members
+        :param fields: of :class:`~servicegroup.inventory.Hypervisor`, such as ``vcpus_used=3``
+        :raises InvalidInventory: a field that cannot be so
+        :raises NotSupported: the inventory is kept by the service itself
+        """
+        host = self._host if host is None else host
+        name = host if hypervisor_hostname is None else hypervisor_hostname
+        self.inventory.report_hypervisor(name, host=host, **fields)
 
     def _with_services(self, found: Iterable[Hypervisor]) -> Sequence[HypervisorStatus]:
         by_host: dict[str, MemberStatus] = {}

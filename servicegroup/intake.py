@@ -17,7 +17,7 @@ T = TypeVar("T")
 #: What may be given of a node, and of a hypervisor.
 NODE_FIELDS = tuple(name for name in Node._fields if not name.endswith("_at"))
 HYPERVISOR_FIELDS = tuple(name for name in Hypervisor._fields if name != "id")
-_HYPERVISOR_TEXTS = ("hypervisor_type", "host_ip")
+_HYPERVISOR_TEXTS = ("hypervisor_hostname", "host", "hypervisor_type", "host_ip")
 _HYPERVISOR_JSON = ("cpu_info", "pci_stats")
 _YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
 #: The largest number that all databases keep.
@@ -63,11 +63,38 @@ def hypervisor(fields: Mapping[str, Any]) -> Hypervisor:
     host = _text(given, "host") or name
     if name is None or host is None:
         raise InvalidInventory("a hypervisor needs a hypervisor_hostname")
-    values: dict[str, Any] = {one: _text(given, one) for one in _HYPERVISOR_TEXTS}
-    values |= {one: _json(given, one) for one in _HYPERVISOR_JSON}
-    known = {"uuid", "hypervisor_hostname", "host", *values}
-    values |= {one: _number(given, one) for one in HYPERVISOR_FIELDS if one not in known}
+    known = ("uuid", "hypervisor_hostname", "host")
+    values = {one: _of_hypervisor(given, one) for one in HYPERVISOR_FIELDS if one not in known}
     return Hypervisor(id=0, uuid=_uuid(given), hypervisor_hostname=name, host=host, **values)
+
+
+def changed_node(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what these fields change of a node; ``None``, or empty, is no longer known.
+
+    :raises InvalidInventory: its uuid, no driver, or a field that is unknown or cannot be so
+    """
+    given = _changed(fields, NODE_FIELDS, "node")
+    values: dict[str, Any] = {name: _text(given, name) for name in given if name != "maintenance"}
+    if "maintenance" in given:
+        values["maintenance"] = _yes_or_no(given, "maintenance")
+    if "conductor_group" in given:
+        values["conductor_group"] = (values["conductor_group"] or "").lower()
+    if values.get("driver", "") is None:
+        raise InvalidInventory("a node needs a driver: without it no conductor can serve it")
+    return values
+
+
+def changed_hypervisor(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what these fields change of a hypervisor; ``None``, or empty, is no longer known.
+
+    :raises InvalidInventory: its uuid, no host names, or a field that is unknown or cannot be so
+    """
+    given = _changed(fields, HYPERVISOR_FIELDS, "hypervisor")
+    values = {name: _of_hypervisor(given, name) for name in given}
+    for name in ("hypervisor_hostname", "host"):
+        if values.get(name, "") is None:
+            raise InvalidInventory(f"a hypervisor needs a {name}")
+    return values
 
 
 def read_nodes(file: TextIO, *, kind: str) -> tuple[list[Node], list[BadRow]]:
@@ -121,14 +148,32 @@ def _csv_rows(file: TextIO) -> Iterator[Mapping[str, Any]]:
 
 def _given(fields: Mapping[str, Any], known: Sequence[str], what: str) -> dict[str, Any]:
     """Return the fields under the names that we know, without the empty ones."""
-    given = {}
+    named = _named(fields, known, what)
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _changed(fields: Mapping[str, Any], known: Sequence[str], what: str) -> dict[str, Any]:
+    given = _named(fields, known, what)
+    if "uuid" in given:
+        raise InvalidInventory(f"the uuid of a {what} never changes: leave it out")
+    return given
+
+
+def _named(fields: Mapping[str, Any], known: Sequence[str], what: str) -> dict[str, Any]:
+    """Return the fields under the names that we know, the empty ones as ``None``."""
+    named = {}
     for name, value in fields.items():
         plain = str(name).strip().lower().replace(" ", "_")  # as clients head their columns
         if plain not in known:
             raise InvalidInventory(f"a {what} has no field {name!r}; it has: {', '.join(known)}")
-        if value is not None and value != "":
-            given[plain] = value
-    return given
+        named[plain] = None if value == "" else value
+    return named
+
+
+def _of_hypervisor(given: Mapping[str, Any], name: str) -> Any:
+    if name in _HYPERVISOR_TEXTS:
+        return _text(given, name)
+    return _json(given, name) if name in _HYPERVISOR_JSON else _number(given, name)
 
 
 def _uuid(given: Mapping[str, Any]) -> str:
@@ -151,7 +196,7 @@ def _text(given: Mapping[str, Any], name: str) -> str | None:
 
 
 def _yes_or_no(given: Mapping[str, Any], name: str) -> bool:
-    value = given.get(name, False)
+    value = given.get(name) or False
     found = value if isinstance(value, bool) else _YES_NO.get(str(value).strip().lower())
     if found is None:
         raise InvalidInventory(f"{name} {value!r} is neither true nor false")

@@ -191,6 +191,17 @@ class Inventory(abc.ABC):
         """
         raise _kept_elsewhere()
 
+    def update_node(self, ident: str, **fields: Any) -> Node:  # noqa: ARG002
+        """Change what is given of the node of this uuid or name, and return it as it is now.
+
+        ``None``, or an empty text, is no longer known. Another ``driver`` or ``conductor_group``
+        gives it to another conductor; its ``uuid``, which is its place among them, stays.
+
+        :raises NoSuchNode: there is none
+        :raises InvalidInventory: a field that cannot be so, or a name that is taken
+        """
+        raise _kept_elsewhere()
+
     def delete_node(self, ident: str) -> None:  # noqa: ARG002
         """Remove the node of this uuid or name.
 
@@ -202,6 +213,27 @@ class Inventory(abc.ABC):
         """Add a hypervisor; ``hypervisor_hostname`` is enough, ``host`` is the same by default.
 
         :raises InvalidInventory: a field that cannot be so, or a uuid or name that is taken
+        """
+        raise _kept_elsewhere()
+
+    def update_hypervisor(self, ident: str, **fields: Any) -> Hypervisor:  # noqa: ARG002
+        """Change what is given of the hypervisor of this id, uuid or ``hypervisor_hostname``.
+
+        ``None``, or an empty text, is no longer known. Its ``id`` and ``uuid`` stay.
+
+        :returns: the hypervisor as it is now
+        :raises NoSuchHypervisor: there is none
+        :raises InvalidInventory: a field that cannot be so, or a name that is taken
+        """
+        raise _kept_elsewhere()
+
+    def report_hypervisor(self, hypervisor_hostname: str, **fields: Any) -> None:  # noqa: ARG002
+        """Change what is given of the hypervisor of this name; add it where there is none.
+
+        For the service that runs it, which says so again whenever something changed: as cheap as
+        can be, and nothing is read.
+
+        :raises InvalidInventory: a field that cannot be so
         """
         raise _kept_elsewhere()
 

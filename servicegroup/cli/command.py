@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import cliff.command
 import cliff.lister
@@ -160,6 +160,27 @@ def brief_errors(parser: argparse.ArgumentParser) -> None:
         parser.exit(USAGE, f"{parser.prog}: error: {message}; {hint}\n")
 
     parser.error = error  # type: ignore[method-assign]
+
+
+def option(name: str) -> str:
+    """Return the option for a field."""
+    return f"--{name.replace('_', '-')}"
+
+
+def given(parsed_args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """Return which of the fields are given as options, and as what."""
+    found = {name: getattr(parsed_args, name) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def changed(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields to change.
+
+    :raises UsageError: there are none
+    """
+    if not fields:
+        raise UsageError("nothing to change: give at least one option; --help lists them")
+    return fields
 
 
 def positive(text: str) -> float:

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from servicegroup.cli.columns import Cell, verdict
-from servicegroup.cli.command import NO, YES, Command, Lister, ShowOne
+from servicegroup.cli.command import (
+    NO,
+    YES,
+    Command,
+    Lister,
+    ShowOne,
+    changed,
+    given,
+    option,
+)
 from servicegroup.cli.terminal import Terminal
 from servicegroup.exceptions import NoSuchHypervisor
 from servicegroup.hypervisors import HypervisorStatus
@@ -15,6 +24,12 @@ from servicegroup.intake import HYPERVISOR_FIELDS
 
 _SHORT = ("ID", "Hypervisor Hostname", "State", "Status")
 _LONG = (*_SHORT, "Disabled Reason", "Reason", "Host")
+
+#: What may be known of a hypervisor, or not.
+_KNOWN = tuple(
+    name for name in HYPERVISOR_FIELDS if name not in ("uuid", "hypervisor_hostname", "host")
+)
+_WORDS = {"cpu_info": "as JSON", "pci_stats": "as JSON"}
 
 
 def _row(one: HypervisorStatus, terminal: Terminal) -> list[Any]:
@@ -77,11 +92,7 @@ class Show(ShowOne):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add which to show."""
-        parser = super().get_parser(prog_name)
-        parser.add_argument(
-            "hypervisor", metavar="HYPERVISOR", help="its id, uuid or hypervisor host name"
-        )
-        return parser
+        return _with_hypervisor(super().get_parser(prog_name))
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
         """Show."""
@@ -103,17 +114,63 @@ class Create(ShowOne):
             "hypervisor_hostname", metavar="HYPERVISOR_HOSTNAME", help="what it calls itself"
         )
         parser.add_argument("--host", help="the host of the service that runs it (default: same)")
-        for name in HYPERVISOR_FIELDS:
-            if name not in ("hypervisor_hostname", "host"):
-                words = "as JSON" if name in ("cpu_info", "pci_stats") else None
-                parser.add_argument(f"--{name.replace('_', '-')}", help=words)
+        parser.add_argument("--uuid", help="default: a new one")
+        for name in _KNOWN:
+            parser.add_argument(option(name), help=_WORDS.get(name))
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
         """Add."""
-        given = {name: getattr(parsed_args, name) for name in HYPERVISOR_FIELDS}
-        one = self.service_group.inventory.create_hypervisor(**given)
+        wanted = given(parsed_args, HYPERVISOR_FIELDS)
+        one = self.service_group.inventory.create_hypervisor(**wanted)
         return _shown(self.service_group.hypervisors.get(one.uuid), self.terminal)
+
+
+class Set(Command):
+    """Change what is known of a hypervisor. What is not given stays; its id and uuid never change.
+
+    Services that run one report its sizes themselves, with sg.hypervisors.report().
+    """
+
+    examples = (
+        "servicegroup hypervisor set otccloud06 --vcpus-used 3 --running-vms 2",
+        "servicegroup hypervisor set 1 --host node-17",
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add which, and what."""
+        parser = _with_hypervisor(super().get_parser(prog_name))
+        parser.add_argument("--hypervisor-hostname", help="what it calls itself now")
+        parser.add_argument("--host", help="the host of the service that runs it")
+        for name in _KNOWN:
+            parser.add_argument(option(name), help=_WORDS.get(name))
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        """Change."""
+        changes = changed(given(parsed_args, ("hypervisor_hostname", "host", *_KNOWN)))
+        self.service_group.inventory.update_hypervisor(parsed_args.hypervisor, **changes)
+        return YES
+
+
+class Unset(Command):
+    """Forget what is known of a hypervisor: it is no longer known. Its names stay."""
+
+    examples = ("servicegroup hypervisor unset otccloud06 --current-workload --pci-stats",)
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add which, and what."""
+        parser = _with_hypervisor(super().get_parser(prog_name))
+        for name in _KNOWN:
+            parser.add_argument(option(name), action="store_true")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        """Forget."""
+        names = [name for name in _KNOWN if getattr(parsed_args, name)]
+        changes = changed(dict.fromkeys(names))
+        self.service_group.inventory.update_hypervisor(parsed_args.hypervisor, **changes)
+        return YES
 
 
 class Delete(Command):
@@ -142,3 +199,10 @@ class Delete(Command):
                 self.app.complain(error, foreseen=True)
                 result = NO
         return result
+
+
+def _with_hypervisor(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument(
+        "hypervisor", metavar="HYPERVISOR", help="its id, uuid or hypervisor host name"
+    )
+    return parser

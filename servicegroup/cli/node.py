@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from servicegroup.cli.columns import Cell, wall, yes_no
-from servicegroup.cli.command import NO, YES, Command, Lister, ShowOne
+from servicegroup.cli.command import (
+    NO,
+    YES,
+    Command,
+    Lister,
+    ShowOne,
+    changed,
+    given,
+    option,
+)
 from servicegroup.conductor import PlacedNode
 from servicegroup.exceptions import NoSuchNode
 from servicegroup.inventory import SORT_KEYS, Query
@@ -37,6 +46,7 @@ _GIVEN = {
     "provision_state": "such as 'available'",
     "instance_uuid": "of the instance that runs on it",
 }
+_CHANGED = {name: words for name, words in _GIVEN.items() if name != "uuid"}
 
 
 def _row(one: PlacedNode, names: Sequence[str]) -> list[Any]:
@@ -77,15 +87,18 @@ class List(Lister):
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[list[Any]]]:
         """List."""
-        given, conductors = parsed_args, self.service_group.conductors
+        wanted, conductors = parsed_args, self.service_group.conductors
         query = Query(
-            sort_key=given.sort, descending=given.descending, marker=given.marker, limit=given.limit
+            sort_key=wanted.sort,
+            descending=wanted.descending,
+            marker=wanted.marker,
+            limit=wanted.limit,
         )
-        if given.conductor is None:
+        if wanted.conductor is None:
             page = conductors.nodes(query)
         else:
-            page = conductors.nodes_of(given.conductor, query)
-        names = _LONG if given.long else _SHORT
+            page = conductors.nodes_of(wanted.conductor, query)
+        names = _LONG if wanted.long else _SHORT
         return names, [_row(one, names) for one in page.nodes]
 
 
@@ -99,9 +112,7 @@ class Show(ShowOne):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add which to show."""
-        parser = super().get_parser(prog_name)
-        parser.add_argument("node", metavar="NODE", help="its uuid or name")
-        return parser
+        return _with_node(super().get_parser(prog_name))
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
         """Show."""
@@ -121,15 +132,71 @@ class Create(ShowOne):
         parser = super().get_parser(prog_name)
         parser.add_argument("driver", metavar="DRIVER", help="the hardware type that it needs")
         for name, words in _GIVEN.items():
-            parser.add_argument(f"--{name.replace('_', '-')}", help=words)
+            parser.add_argument(option(name), help=words)
         parser.add_argument("--maintenance", action="store_true", help="it is in maintenance")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
         """Add."""
-        given = {name: getattr(parsed_args, name) for name in (*_GIVEN, "driver", "maintenance")}
-        node = self.service_group.inventory.create_node(**given)
+        names = (*_GIVEN, "driver", "maintenance")
+        node = self.service_group.inventory.create_node(**given(parsed_args, names))
         return _shown(self.service_group.conductors.for_node(node))
+
+
+class Set(Command):
+    """Change what is known of a node. What is not given stays; its uuid never changes.
+
+    With another driver or conductor group another conductor may serve it, from now on.
+    """
+
+    examples = (
+        "servicegroup node set node-17 --power-state 'power off' --maintenance",
+        "servicegroup node set node-17 --driver redfish --conductor-group east",
+        "servicegroup node set 1be26c0b-03f2-4d2e-ae87-c02d7f33c123 --name node-17",
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add which, and what."""
+        parser = _with_node(super().get_parser(prog_name))
+        parser.add_argument("--driver", help="the hardware type that it needs")
+        for name, words in _CHANGED.items():
+            parser.add_argument(option(name), help=words)
+        maintenance = parser.add_mutually_exclusive_group()
+        maintenance.add_argument("--maintenance", action="store_true", help="it is in maintenance")
+        maintenance.add_argument(
+            "--no-maintenance", action="store_true", help="it is no longer in maintenance"
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        """Change."""
+        changes = given(parsed_args, ("driver", *_CHANGED))
+        if parsed_args.maintenance or parsed_args.no_maintenance:
+            changes["maintenance"] = parsed_args.maintenance
+        self.service_group.inventory.update_node(parsed_args.node, **changed(changes))
+        return YES
+
+
+class Unset(Command):
+    """Forget what is known of a node: it is no longer known. Its uuid and driver stay."""
+
+    examples = (
+        "servicegroup node unset node-17 --instance-uuid --provision-state",
+        "servicegroup node unset node-17 --conductor-group",
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add which, and what."""
+        parser = _with_node(super().get_parser(prog_name))
+        for name in _CHANGED:
+            parser.add_argument(option(name), action="store_true")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        """Forget."""
+        names = [name for name in _CHANGED if getattr(parsed_args, name)]
+        self.service_group.inventory.update_node(parsed_args.node, **changed(dict.fromkeys(names)))
+        return YES
 
 
 class Delete(Command):
@@ -153,3 +220,8 @@ class Delete(Command):
                 self.app.complain(error, foreseen=True)
                 result = NO
         return result
+
+
+def _with_node(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("node", metavar="NODE", help="its uuid or name")
+    return parser

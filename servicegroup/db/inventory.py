@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -24,6 +24,8 @@ from servicegroup.inventory import (
     no_such_hypervisor,
     no_such_node,
 )
+
+T = TypeVar("T")
 
 #: What the class itself would do, in half the time.
 _made = tuple.__new__
@@ -49,6 +51,7 @@ class SqlInventory(Inventory):
     def __init__(self, database: Database, run: Callable[[Callable[[], Any]], Any]) -> None:
         self._database = database
         self._run = run
+        self._wall = sa.literal_column(database.dialect.wall, sa.BigInteger)
         # Texts as they are: a page has thousands of them.
         self._node = [
             database.dialect.text(column).label(name)
@@ -61,9 +64,7 @@ class SqlInventory(Inventory):
 
     def node(self, ident: str) -> Node | None:
         """See :meth:`Inventory.node`. One SELECT."""
-        statement = sa.select(*self._node).where(sa.or_(_n.uuid == _ascii(ident), _n.name == ident))
-        found = [_node(row) for row in self._rows(statement)]
-        return min(found, key=lambda one: one.uuid != ident, default=None)
+        return self._database_read(lambda connection: self._node_of(connection, ident))
 
     def nodes(self, query: Query) -> list[Node]:
         """See :meth:`Inventory.nodes`. One SELECT, and one for its marker."""
@@ -119,29 +120,55 @@ class SqlInventory(Inventory):
         :param progress: called now and then, on this thread
         :raises InvalidInventory: a uuid or name that is taken
         """
-        database = self._database
-        wall = sa.literal_column(database.dialect.wall, sa.BigInteger)
 
         def write(connection: sa.Connection) -> None:
             if connection.execute(sa.select(_n.id).limit(1)).first() is not None:
-                _refuse_taken(connection, wanted)
-            now = connection.scalar(sa.select(wall))
+                names = [node.name for node in wanted if node.name is not None]
+                _refuse_taken(connection, _n.uuid, [node.uuid for node in wanted])
+                _refuse_taken(connection, _n.name, names)
+            now = connection.scalar(sa.select(self._wall))
             for start in range(0, len(wanted), CHUNK):
                 rows = [_row(node, now) for node in wanted[start : start + CHUNK]]
                 connection.execute(sa.insert(nodes), rows)
                 if progress is not None:
                     progress(start + len(rows), len(wanted))
 
-        self._run(lambda: database.transaction(write))
+        self._database_write(write)
+
+    def update_node(self, ident: str, **fields: Any) -> Node:
+        """See :meth:`Inventory.update_node`."""
+        changes = intake.changed_node(fields)
+        name = changes.get("name")
+
+        def write(connection: sa.Connection) -> Node:
+            found = self._node_of(connection, ident)
+            if found is None:
+                raise no_such_node(ident)
+            if not changes:
+                return found
+            if name is not None and name != found.name:
+                _refuse_taken(connection, _n.name, [name])
+            mine = sa.update(nodes).where(_n.uuid == found.uuid)
+            connection.execute(mine.values({**changes, "updated_at": self._wall}))
+            changed = self._node_of(connection, found.uuid)
+            assert changed is not None
+            return changed
+
+        return self._database_write(write)
 
     def delete_node(self, ident: str) -> None:
         """Remove the node of this uuid or name.
 
         :raises NoSuchNode: there is none
         """
-        found = self.node(ident)
-        if found is None or not self._changed(sa.delete(nodes).where(_n.uuid == found.uuid)):
-            raise no_such_node(ident)
+
+        def write(connection: sa.Connection) -> None:
+            found = self._node_of(connection, ident)
+            if found is None:
+                raise no_such_node(ident)
+            connection.execute(sa.delete(nodes).where(_n.uuid == found.uuid))
+
+        self._database_write(write)
 
     # -- hypervisors ----------------------------------------------------------------------------
 
@@ -152,16 +179,7 @@ class SqlInventory(Inventory):
 
     def hypervisor(self, ident: str) -> Hypervisor | None:
         """See :meth:`Inventory.hypervisor`. One SELECT."""
-        conditions = [_h.uuid == _ascii(ident), _h.hypervisor_hostname == ident]
-        if ident.isascii() and ident.isdigit() and int(ident) < 2**31:
-            conditions.append(_h.id == int(ident))
-        statement = sa.select(*_HYPERVISOR).where(sa.or_(*conditions))
-        found = [_hypervisor(row) for row in self._rows(statement)]
-
-        def rank(one: Hypervisor) -> int:
-            return [str(one.id), one.uuid, one.hypervisor_hostname].index(ident)
-
-        return min(found, key=rank, default=None)
+        return self._database_read(lambda connection: _hypervisor_of(connection, ident))
 
     def create_hypervisor(self, **fields: Any) -> Hypervisor:
         """Add a hypervisor; ``hypervisor_hostname`` is enough, ``host`` is the same by default.
@@ -169,54 +187,92 @@ class SqlInventory(Inventory):
         :raises InvalidInventory: a field that cannot be so, or a uuid or name that is taken
         """
         one = intake.hypervisor(fields)
-        values = one._asdict()
-        del values["id"]
-        for name in _JSON:
-            values[name] = None if values[name] is None else json.dumps(values[name])
 
-        def write(connection: sa.Connection) -> None:
-            condition = sa.or_(
-                _h.uuid == one.uuid, _h.hypervisor_hostname == one.hypervisor_hostname
-            )
-            taken = connection.execute(sa.select(_h.uuid).where(condition)).scalars().first()
-            if taken is not None:
-                raise InvalidInventory(
-                    f"hypervisor {one.hypervisor_hostname!r} or uuid {one.uuid!r} is there "
-                    f"already, with uuid {taken}: delete it first, or choose another name"
-                )
-            connection.execute(sa.insert(hypervisors), values)
+        def write(connection: sa.Connection) -> Hypervisor:
+            _refuse_hypervisor(connection, one.hypervisor_hostname, one.uuid)
+            connection.execute(sa.insert(hypervisors), _new(one))
+            found = _hypervisor_of(connection, one.uuid)
+            assert found is not None
+            return found
 
-        database = self._database
-        self._run(lambda: database.transaction(write))
-        found = self.hypervisor(one.uuid)
-        assert found is not None
-        return found
+        return self._database_write(write)
+
+    def update_hypervisor(self, ident: str, **fields: Any) -> Hypervisor:
+        """See :meth:`Inventory.update_hypervisor`."""
+        changes = _stored(intake.changed_hypervisor(fields))
+        name = changes.get("hypervisor_hostname")
+
+        def write(connection: sa.Connection) -> Hypervisor:
+            found = _hypervisor_of(connection, ident)
+            if found is None:
+                raise no_such_hypervisor(ident)
+            if name is not None and name != found.hypervisor_hostname:
+                _refuse_hypervisor(connection, name)
+            if changes:
+                connection.execute(sa.update(hypervisors).where(_h.id == found.id).values(changes))
+            changed = _hypervisor_of(connection, found.uuid)
+            assert changed is not None
+            return changed
+
+        return self._database_write(write)
+
+    def report_hypervisor(self, hypervisor_hostname: str, **fields: Any) -> None:
+        """See :meth:`Inventory.report_hypervisor`. One UPDATE, outside any transaction.
+
+        Only where that finds none, a transaction adds it. One statement that does either, as all
+        these databases have it, takes a number for a new row each time, in PostgreSQL and MariaDB
+        also where there is one: they would run out of them within a year.
+        """
+        named = {"hypervisor_hostname": hypervisor_hostname}
+        new = _new(intake.hypervisor({**fields, **named}))
+        changes = _stored(intake.changed_hypervisor({**fields, **named}))
+        change = (
+            sa.update(hypervisors)
+            .where(_h.hypervisor_hostname == hypervisor_hostname)
+            .values(changes)
+        )
+
+        def write(connection: sa.Connection) -> bool:
+            return bool(connection.execute(change).rowcount)
+
+        def add(connection: sa.Connection) -> None:
+            if not write(connection):
+                connection.execute(sa.insert(hypervisors), new)
+
+        if not self._database_read(write):
+            self._database_write(add)
 
     def delete_hypervisor(self, ident: str) -> None:
         """Remove the hypervisor of this id, uuid or ``hypervisor_hostname``.
 
         :raises NoSuchHypervisor: there is none
         """
-        found = self.hypervisor(ident)
-        if found is None or not self._changed(sa.delete(hypervisors).where(_h.id == found.id)):
-            raise no_such_hypervisor(ident)
+
+        def write(connection: sa.Connection) -> None:
+            found = _hypervisor_of(connection, ident)
+            if found is None:
+                raise no_such_hypervisor(ident)
+            connection.execute(sa.delete(hypervisors).where(_h.id == found.id))
+
+        self._database_write(write)
 
     # -- within ---------------------------------------------------------------------------------
 
-    def _rows(self, statement: sa.Executable) -> Sequence[Any]:
-        database = self._database
-        found: Sequence[Any] = self._run(
-            lambda: database.read(lambda connection: connection.execute(statement).all())
-        )
+    def _database_read(self, look: Callable[[sa.Connection], T]) -> T:
+        found: T = self._run(lambda: self._database.read(look))
         return found
 
-    def _changed(self, statement: sa.Delete) -> bool:
-        database = self._database
+    def _database_write(self, write: Callable[[sa.Connection], T]) -> T:
+        written: T = self._run(lambda: self._database.transaction(write))
+        return written
 
-        def write(connection: sa.Connection) -> bool:
-            return bool(connection.execute(statement).rowcount)
+    def _rows(self, statement: sa.Executable) -> Sequence[Any]:
+        return self._database_read(lambda connection: connection.execute(statement).all())
 
-        return bool(self._run(lambda: database.transaction(write)))
+    def _node_of(self, connection: sa.Connection, ident: str) -> Node | None:
+        statement = sa.select(*self._node).where(sa.or_(_n.uuid == _ascii(ident), _n.name == ident))
+        found = [_node(row) for row in connection.execute(statement)]
+        return min(found, key=lambda one: one.uuid != ident, default=None)
 
     def _marker(self, uuid: str, sort_key: str) -> tuple[int, Any]:
         statement = sa.select(_n.id, node_pages.key(sort_key)).where(_n.uuid == _ascii(uuid))
@@ -225,21 +281,15 @@ class SqlInventory(Inventory):
         raise no_such_node(uuid)
 
 
-def _refuse_taken(connection: sa.Connection, wanted: Sequence[Node]) -> None:
+def _refuse_taken(connection: sa.Connection, column: sa.Column[Any], values: Sequence[str]) -> None:
     some: sa.BindParameter[Any] = sa.bindparam("some", expanding=True)
-    for column, values in (
-        (_n.uuid, [node.uuid for node in wanted]),
-        (_n.name, [node.name for node in wanted if node.name is not None]),
-    ):
-        statement = sa.select(_n.uuid, column.label("taken")).where(column.in_(some))
-        for start in range(0, len(values), CHUNK):
-            for uuid, taken in connection.execute(
-                statement, {"some": values[start : start + CHUNK]}
-            ):
-                raise InvalidInventory(
-                    f"{column.name} {taken!r} is taken, by node {uuid}: delete that one first, or "
-                    f"choose another"
-                )
+    statement = sa.select(_n.uuid, column.label("taken")).where(column.in_(some))
+    for start in range(0, len(values), CHUNK):
+        for uuid, taken in connection.execute(statement, {"some": values[start : start + CHUNK]}):
+            raise InvalidInventory(
+                f"{column.name} {taken!r} is taken, by node {uuid}: delete that one first, or "
+                f"choose another"
+            )
 
 
 def _row(node: Node, now: int | None) -> Mapping[str, Any]:
@@ -259,6 +309,42 @@ def _node(row: Any) -> Node:
             None if updated is None else updated / MICROSECONDS,
         ),
     )
+
+
+def _hypervisor_of(connection: sa.Connection, ident: str) -> Hypervisor | None:
+    conditions = [_h.uuid == _ascii(ident), _h.hypervisor_hostname == ident]
+    if ident.isascii() and ident.isdigit() and int(ident) < 2**31:
+        conditions.append(_h.id == int(ident))
+    statement = sa.select(*_HYPERVISOR).where(sa.or_(*conditions))
+    found = [_hypervisor(row) for row in connection.execute(statement)]
+
+    def rank(one: Hypervisor) -> int:
+        return [str(one.id), one.uuid, one.hypervisor_hostname].index(ident)
+
+    return min(found, key=rank, default=None)
+
+
+def _refuse_hypervisor(connection: sa.Connection, name: str, uuid: str = "") -> None:
+    condition = sa.or_(_h.uuid == uuid, _h.hypervisor_hostname == name)
+    taken = connection.execute(sa.select(_h.uuid).where(condition)).scalars().first()
+    if taken is not None:
+        words = f"hypervisor {name!r} or uuid {uuid!r}" if uuid else f"hypervisor {name!r}"
+        raise InvalidInventory(
+            f"{words} is there already, with uuid {taken}: delete it first, or choose another name"
+        )
+
+
+def _new(one: Hypervisor) -> dict[str, Any]:
+    values = one._asdict()
+    del values["id"]
+    return _stored(values)
+
+
+def _stored(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: json.dumps(value) if name in _JSON and value is not None else value
+        for name, value in values.items()
+    }
 
 
 def _hypervisor(row: Any) -> Hypervisor:

@@ -14,9 +14,12 @@ import sqlalchemy as sa
 from servicegroup.db.dialect import Dialect
 from servicegroup.db.tables import nodes
 from servicegroup.hashring import Span
-from servicegroup.inventory import Kind, Query
+from servicegroup.inventory import Kind, Places, Query
 
 _n = nodes.c
+
+#: Ranges, and the kinds of one group that all have these.
+_Alike = Sequence[tuple[Sequence[Span], Sequence[Kind]]]
 
 #: SQLite allows 500 SELECTs in one; beyond that the ranges are joined as a table.
 MOST_BRANCHES = 400
@@ -67,42 +70,50 @@ class Selection:
         head = f"nodes.id AS id, {_key_words(name)} AS sort_key"
         if places is None:
             return f"SELECT {head} FROM nodes WHERE 1 = 1{self._conditions}"  # noqa: S608
-        ranges = [(kind, span) for kind, spans in places.items() for span in spans]
-        if len(ranges) > MOST_BRANCHES and self._dialect.name == "sqlite":
-            return self._joined(head, ranges)
-        numbers = {kind: number for number, kind in enumerate(places)}
+        alike = _alike(places)
+        if sum(len(spans) for spans, _ in alike) > MOST_BRANCHES and self._dialect.name == "sqlite":
+            return self._joined(head, alike)
         branches = []
-        for kind, span in ranges:
-            between = f"{self._literal(span.first)} AND {self._literal(span.last)}"
-            where = f"{self._kind(kind, numbers[kind])} AND nodes.position BETWEEN {between}"
-            branches.append(f"SELECT {head} FROM nodes WHERE {where}{self._conditions}")  # noqa: S608
+        for number, (spans, kinds) in enumerate(alike):
+            of_kinds = self._kinds(kinds, number)
+            for index, span in enumerate(spans):
+                where = f"{of_kinds} AND {self._within(span, f'{number}_{index}')}"
+                branches.append(f"SELECT {head} FROM nodes WHERE {where}{self._conditions}")  # noqa: S608
         return " UNION ALL ".join(branches)
 
-    def _joined(self, head: str, ranges: Sequence[tuple[Kind, Span]]) -> str:
-        kinds = list(dict.fromkeys(kind for kind, _ in ranges))
-        numbers = {kind: number for number, kind in enumerate(kinds)}
-        for kind, number in numbers.items():
-            self._kind(kind, number)
-        listed = ", ".join(
-            f"(:group_{number}, :driver_{number}, {number})" for number in range(len(kinds))
-        )
-        rows = ", ".join(
-            f"({numbers[kind]}, {self._literal(span.first)}, {self._literal(span.last)})"
-            for kind, span in ranges
-        )
+    def _joined(self, head: str, alike: _Alike) -> str:
+        kinds, ranges = [], []
+        for number, (spans, some) in enumerate(alike):
+            for index, kind in enumerate(some):
+                group = self._bind(f"group_{number}_{index}", _n.conductor_group, kind[0])
+                driver = self._bind(f"driver_{number}_{index}", _n.driver, kind[1])
+                kinds.append(f"({group}, {driver}, {number})")
+            for first, last in spans:
+                # Positions are bytes of our own making, and more than there may be parameters.
+                ranges.append(f"({number}, X'{first.hex()}', X'{last.hex()}')")
         return (
-            f"WITH kinds(grp, driver, number) AS (VALUES {listed}), "  # noqa: S608
-            f"ranges(number, first, last) AS (VALUES {rows}) "
+            f"WITH kinds(grp, driver, number) AS (VALUES {', '.join(kinds)}), "  # noqa: S608
+            f"ranges(number, first, last) AS (VALUES {', '.join(ranges)}) "
             f"SELECT {head} FROM ranges CROSS JOIN kinds CROSS JOIN nodes "
             f"WHERE kinds.number = ranges.number AND nodes.conductor_group = kinds.grp "
             f"AND nodes.driver = kinds.driver "
             f"AND nodes.position BETWEEN ranges.first AND ranges.last{self._conditions}"
         )
 
-    def _kind(self, kind: Kind, number: int) -> str:
-        group = self._bind(f"group_{number}", _n.conductor_group, kind.conductor_group)
-        driver = self._bind(f"driver_{number}", _n.driver, kind.driver)
-        return f"nodes.conductor_group = {group} AND nodes.driver = {driver}"
+    def _kinds(self, kinds: Sequence[Kind], number: int) -> str:
+        group = self._bind(f"group_{number}", _n.conductor_group, kinds[0].conductor_group)
+        drivers = ", ".join(
+            self._bind(f"driver_{number}_{index}", _n.driver, kind.driver)
+            for index, kind in enumerate(kinds)
+        )
+        return f"nodes.conductor_group = {group} AND nodes.driver IN ({drivers})"
+
+    def _within(self, span: Span, name: str) -> str:
+        # Parameters rather than literals: so the statement is the same for all conductors that
+        # have as many ranges, and is compiled once.
+        first = self._bind(f"first_{name}", _n.position, span.first)
+        last = self._bind(f"last_{name}", _n.position, span.last)
+        return f"nodes.position BETWEEN {first} AND {last}"
 
     def _condition(self, name: str, value: Any) -> str:
         column = _n[name]
@@ -123,15 +134,16 @@ class Selection:
         self._binds[name] = sa.bindparam(name, value, type_=column.type)
         return f":{name}"
 
-    def _literal(self, place: bytes) -> str:
-        """Write a position: 16 bytes of our own making, and so nothing that could do harm."""
-        digits = place.hex()
-        return (
-            f"decode('{digits}', 'hex')" if self._dialect.name == "postgresql" else f"X'{digits}'"
-        )
-
     def _text(self, words: str) -> sa.TextClause:
         return sa.text(words).bindparams(*self._binds.values())
+
+
+def _alike(places: Places) -> _Alike:
+    """Put the kinds of one group together that have the same ranges, as those of one ring have."""
+    found: dict[tuple[str, tuple[Span, ...]], list[Kind]] = {}
+    for kind, spans in places.items():
+        found.setdefault((kind.conductor_group, tuple(spans)), []).append(kind)
+    return [(spans, kinds) for (_, spans), kinds in found.items()]
 
 
 def key(sort_key: str) -> sa.ColumnElement[Any]:

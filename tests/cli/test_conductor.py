@@ -93,6 +93,39 @@ def test_nodes_are_made_and_removed(rows, inside, conductor):
     assert rows("node", "list") == []
 
 
+def test_nodes_and_hypervisors_are_changed(rows, inside, nodes, conductor):
+    def done(*arguments):
+        ended = inside(*arguments)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", ""), arguments
+
+    done("node", "set", "n1", "--name", "n9", "--power-state", "power on", "--maintenance")
+    done("node", "set", "n2", "--no-maintenance", "--conductor-group", "east")
+    first, second, _ = rows("node", "list", "--long")
+    assert (first["Name"], first["Power State"], first["Maintenance"]) == ("n9", "power on", True)
+    assert (second["Conductor"], second["Maintenance"]) == (None, False)
+    done("node", "unset", "n2", "--conductor-group")
+    done("node", "unset", "n9", "--power-state", "--name")
+    first, second, _ = rows("node", "list", "--long")
+    assert (first["Name"], first["Power State"], second["Conductor"]) == (None, None, "c1:8090")
+    rows("hypervisor", "create", "h1", "--vcpus", "32", "--running-vms", "1")
+    done("hypervisor", "set", "h1", "--vcpus-used", "3", "--host", "node-7", "--pci-stats", "[]")
+    done("hypervisor", "unset", "1", "--running-vms")
+    one = rows("hypervisor", "show", "h1")
+    assert (one["vcpus"], one["vcpus_used"], one["host"]) == (32, 3, "node-7")
+    assert (one["pci_stats"], one["running_vms"]) == ([], None)
+    for what, name in (("node", "n2"), ("hypervisor", "h1")):
+        for verb in ("set", "unset"):
+            assert "nothing to change" in inside(what, verb, name).stderr
+            assert inside(what, verb, "nobody", *_any(what, verb)).returncode == 1
+    assert inside("node", "set", "n2", "--name", "n3").returncode == 2
+    assert inside("node", "set", "n2", "--uuid", "n3").returncode == 2
+
+
+def _any(what, verb):
+    option = {"node": "--name", "hypervisor": "--vcpus"}[what]
+    return [option] if verb == "unset" else [option, "7"]
+
+
 def test_a_bad_row_keeps_all_out(rows, inside, tmp_path, nodes):
     file = tmp_path / "bad.json"
     listed = [{"driver": "ipmi", "name": "a"}, {"name": "b"}, 7, {"driver": "ipmi", "name": "a"}]

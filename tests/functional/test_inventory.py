@@ -15,8 +15,12 @@ from servicegroup.exceptions import (
 )
 from servicegroup.hashring import HashRing
 from servicegroup.inventory import Inventory, Kind, MemoryInventory, Node, Query
+from servicegroup.rings import Rings
+from servicegroup.shares import Server
 
 HOSTS = ("c1", "c2", "c3")
+#: Nothing beats of its own accord, and no request is given up soon.
+STILL = {"report_interval": 600.0, "service_down_time": 3600.0}
 
 
 def nodes(number, seed=1):
@@ -38,15 +42,15 @@ def nodes(number, seed=1):
 @pytest.fixture
 def group(url, make):
     """Somebody who asks; its only statements are those that are asked for."""
-    return make(url, report_interval=600.0, service_down_time=3600.0)
+    return make(url, **STILL)
 
 
 @pytest.fixture
 def fleet(group, url, make):
     """Three conductors and 600 nodes; the same nodes also in a list, to compare with."""
     for host in HOSTS:
-        make(url).conductors.join(hostname=host, drivers=["ipmi", "redfish"])
-    make(url).conductors.join(hostname="e1", drivers=["ipmi"], conductor_group="east")
+        make(url, **STILL).conductors.join(hostname=host, drivers=["ipmi", "redfish"])
+    make(url, **STILL).conductors.join(hostname="e1", drivers=["ipmi"], conductor_group="east")
     some = nodes(600)
     group.inventory.add_nodes(some)
     return group, MemoryInventory(lambda: some)
@@ -110,22 +114,22 @@ def test_paging_through_a_conductor(fleet, limit):
 def test_what_moved_comes_by_index(fleet, url, make):
     group, _ = fleet
     generation, before = group.conductors.generation, group.conductors.mapping().conductors
-    make(url).conductors.join(hostname="c4", drivers=["redfish"])
+    make(url, **STILL).conductors.join(hostname="c4", drivers=["redfish"])
     after = group.conductors.mapping().conductors
     moved = {(one, before[one], after[one]) for one in before if before[one] != after[one]}
     assert moved
     assert set(group.conductors.moved(generation)) == moved
 
 
-def test_many_drivers_are_many_ranges(group, url, make):
+@pytest.mark.parametrize("exponent", [5, 11])
+def test_many_drivers_and_many_ranges(group, exponent):
     """More than the 500 terms that SQLite takes."""
     drivers = [f"driver-{number}" for number in range(25)]
-    for host in HOSTS:
-        make(url).conductors.join(hostname=host, drivers=drivers)
     some = [one._replace(driver=drivers[n % 25]) for n, one in enumerate(nodes(300))]
     group.inventory.add_nodes(some)
-    places = group.conductors.shares().places("c1")
-    assert sum(map(len, places.values())) > 500
+    described = [Server(host, "", tuple(drivers[: 20 + n])) for n, host in enumerate(HOSTS)]
+    places = Rings(described, exponent).places("c3")
+    assert len({tuple(spans) for spans in places.values()}) == 3
     listed = MemoryInventory(lambda: some)
     query = Query(places, {"maintenance": False}, limit=40)
     assert plain(group.inventory.nodes(query)) == listed.nodes(query)
@@ -171,13 +175,81 @@ def test_names_and_uuids_are_taken_once(group):
             group.inventory.create_node(**bad)
 
 
+def test_what_is_known_of_a_node_changes(fleet):
+    group, listed = fleet
+    inventory, one = group.inventory, listed.nodes(Query())[1]
+    assert inventory.update_node(one.uuid) == inventory.node(one.uuid)
+    changes = {"name": "renamed", "power_state": "", "maintenance": True, "instance_uuid": "i1"}
+    changed = inventory.update_node("Node-1", **changes)
+    assert changed == inventory.node("renamed")
+    assert changed.updated_at is not None
+    expected = one._replace(**{**changes, "power_state": None, "updated_at": changed.updated_at})
+    assert plain([changed]) == [expected]
+    assert inventory.node("Node-1") is None
+    before = group.conductors.for_node("renamed").conductor
+    assert before in HOSTS
+    inventory.update_node("renamed", conductor_group="East", driver="ipmi", maintenance=None)
+    placed = group.conductors.for_node("renamed")
+    assert (placed.conductor, placed.node.maintenance) == ("e1", False)
+    assert one.uuid in [n.node.uuid for n in group.conductors.nodes_of("e1").nodes]
+    assert one.uuid not in [n.node.uuid for n in group.conductors.nodes_of(before).nodes]
+    inventory.update_node("renamed", name="renamed")
+    for bad, words in (
+        ({"name": "Node-2"}, "name 'Node-2' is taken, by node"),
+        ({"uuid": one.uuid}, "the uuid of a node never changes"),
+        ({"driver": None}, "a node needs a driver"),
+        ({"colour": "red"}, "no field 'colour'"),
+        ({"maintenance": "perhaps"}, "neither true nor false"),
+    ):
+        with pytest.raises(InvalidInventory, match=words):
+            inventory.update_node("renamed", power_state="power on", **bad)
+    assert inventory.node("renamed").power_state is None
+    with pytest.raises(NoSuchNode, match="'nobody'"):
+        inventory.update_node("nobody", name="x")
+
+
+def test_a_service_reports_what_its_hypervisor_is_like(url, make):
+    group = make(url, host="node-1", **STILL)
+    hypervisors, inventory = group.hypervisors, group.inventory
+    hypervisors.report(vcpus=32, vcpus_used=3, cpu_info={"vendor": "Intel"})
+    first = inventory.hypervisor("node-1")
+    assert (first.host, first.vcpus, first.vcpus_used, first.memory_mb) == ("node-1", 32, 3, None)
+    for used in (4, 4, None):
+        hypervisors.report(vcpus_used=used)
+    hypervisors.report()
+    assert inventory.hypervisor("node-1") == first._replace(vcpus_used=None)
+    hypervisors.report("second.example.org", running_vms=2)
+    second = inventory.hypervisor("second.example.org")
+    assert (second.id, second.host, second.running_vms) == (first.id + 1, "node-1", 2)
+    changed = inventory.update_hypervisor(str(second.id), host="h2", pci_stats=[1], running_vms="")
+    assert changed == inventory.hypervisor(second.uuid)
+    assert changed == second._replace(host="h2", pci_stats=[1], running_vms=None)
+    assert inventory.update_hypervisor("node-1", hypervisor_hostname="renamed").uuid == first.uuid
+    assert inventory.update_hypervisor("renamed") == inventory.hypervisor("renamed")
+    for bad, words in (
+        ({"hypervisor_hostname": second.hypervisor_hostname}, "is there already, with uuid"),
+        ({"host": ""}, "a hypervisor needs a host"),
+        ({"id": 7}, "no field 'id'"),
+        ({"uuid": first.uuid}, "the uuid of a hypervisor never changes"),
+        ({"vcpus": "many"}, "vcpus 'many' cannot be"),
+    ):
+        with pytest.raises(InvalidInventory, match=words):
+            inventory.update_hypervisor("renamed", memory_mb=1, **bad)
+    with pytest.raises(InvalidInventory, match="is no whole number"):
+        hypervisors.report(vcpus=1.5)
+    assert inventory.hypervisor("renamed").memory_mb is None
+    assert len(inventory.hypervisors()) == 2
+    with pytest.raises(NoSuchHypervisor, match="'nobody'"):
+        inventory.update_hypervisor("nobody", vcpus=1)
+
+
 def test_hypervisors_have_the_state_of_their_services(group, url, make):
     sizes = {"vcpus": 32, "memory_mb": 128956, "cpu_info": {"vendor": "Intel"}, "pci_stats": []}
     first = group.inventory.create_hypervisor(hypervisor_hostname="otccloud06", **sizes)
     group.inventory.create_hypervisor(hypervisor_hostname="h2.example.org", host="h2")
     group.inventory.create_hypervisor(hypervisor_hostname="h3", host="elsewhere")
-    make(url).join("compute", "otccloud06", name="nova-compute")
-    make(url, host="h2").join("compute", "some-id", name="nova-compute")
+    make(url, **STILL).join("compute", "otccloud06", name="nova-compute")
+    make(url, host="h2", **STILL).join("compute", "some-id", name="nova-compute")
     group.services.disable("compute", "some-id", "new memory")
     up, disabled, alone = group.hypervisors.list()
     assert up.hypervisor == first
@@ -216,3 +288,12 @@ def test_an_inventory_of_ones_own_is_not_written():
     for write in (inventory.create_node, inventory.create_hypervisor):
         with pytest.raises(NotSupported, match="kept by the service itself"):
             write(driver="x")
+    for change in (
+        inventory.update_node,
+        inventory.update_hypervisor,
+        inventory.report_hypervisor,
+        inventory.delete_node,
+        inventory.delete_hypervisor,
+    ):
+        with pytest.raises(NotSupported, match="kept by the service itself"):
+            change("x")

@@ -151,6 +151,20 @@ def test_nodes_and_hypervisors_cost_the_same_whatever_their_number(url, make, co
     assert statements == []
 
 
+def test_a_report_of_a_hypervisor_is_one_statement(kind, url, make, count):
+    group = make(url, host="node-1", **STILL)
+    hypervisors = group.hypervisors
+    group.inventory.hypervisors()
+    with count() as statements:
+        hypervisors.report(vcpus=32)
+    assert _short(statements[0]) == "UPDATE hypervisors"
+    added = in_one_transaction(kind, statements[1:])
+    assert added == ["UPDATE hypervisors", "INSERT hypervisors"]
+    with count() as statements:
+        hypervisors.report(vcpus=32, vcpus_used=3)
+    assert [_short(one) for one in statements] == ["UPDATE hypervisors"]
+
+
 def test_who_ceases_to_be_up_is_asked_for_once_more_with_all_possible_workers(
     driver, url, make, count, joined
 ):
