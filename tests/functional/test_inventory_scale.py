@@ -23,15 +23,16 @@ UUIDS = [str(uuid.uuid5(uuid.NAMESPACE_OID, str(number))) for number in range(SI
 
 @pytest.fixture(scope="module")
 def owners():
-    """Who serves each node, as tooz says."""
+    """Who serves each node."""
+    return HashRing(HOSTS).map(UUIDS)
+
+
+def test_a_large_fleet_is_mapped_as_by_tooz(owners):
+    """Every fifth node, since tooz takes a second for 20,000; the benchmark compares a million."""
     ring = ToozRing(HOSTS)
-    return [ring.get_nodes(one.encode()).pop() for one in UUIDS]
-
-
-def test_the_whole_fleet_is_mapped_as_by_tooz(owners):
-    ring = HashRing(HOSTS)
-    assert ring.map(UUIDS) == owners
-    assert [ring.hosts[number] for number in Positions.of(UUIDS).owners(ring)] == owners
+    assert owners[::5] == [ring.get_nodes(one.encode()).pop() for one in UUIDS[::5]]
+    ours = HashRing(HOSTS)
+    assert [ours.hosts[number] for number in Positions.of(UUIDS).owners(ours)] == owners
 
 
 def test_pages_moves_and_keys_of_a_large_inventory(kind, url, make, owners):
