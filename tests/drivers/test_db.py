@@ -35,15 +35,15 @@ class DbConformance(DriverConformance):
 
 
 class TestSQLite(OnSQLite, DbConformance):
-    pass
+    walks = 24
 
 
 class TestPostgreSQL(OnPostgreSQL, DbConformance):
-    walks = 16  # servers are slower, and most of the driver is the same
+    walks = 12  # servers are slower, and most of the driver is the same
 
 
 class TestMariaDB(OnMariaDB, DbConformance):
-    walks = 16
+    walks = 12
 
 
 class DbToTheMicrosecond(Ages, Witnesses):
