@@ -57,7 +57,7 @@ class ToozFleet:
         self._client.stop()
         self._redis.close()
 
-    def _store(self, group: str, entries: dict[str, bytes]) -> None:
+    def _store(self, group: str, entries: dict[Any, bytes]) -> None:
         self._client.create_group(group.encode()).get()
         pipe = self._redis.pipeline(transaction=False)
         if entries:

@@ -115,30 +115,35 @@ class Coordinator:
     def groups(self) -> list[str]:
         """Return the names of all groups, also of those that are not ours."""
         with self._used() as made:
-            return [_text(name) for name in made.get_groups().get()]
+            return [text_of(name) for name in made.get_groups().get()]
 
     def names(self, group: str) -> set[str] | None:
         """Return who is in a group; ``None`` where there is no such group."""
         with self._used() as made:
             try:
-                return {_text(name) for name in made.get_members(group.encode()).get()}
+                return {text_of(name) for name in made.get_members(group.encode()).get()}
             except coordination.GroupNotCreated:
                 return None
 
-    def entries(self, group: str) -> dict[str, Capabilities | None] | None:
-        """Return who is in a group, and what they say; ``None`` where there is no such group."""
+    def entries(self, group: str) -> dict[bytes | str, Capabilities | None] | None:
+        """Return who is in a group, and what they say; ``None`` where there is no such group.
+
+        There are tens of thousands: their names are as tooz gives them.
+        """
         with self._used() as made:
             try:
-                found = made.get_members_with_capabilities(group.encode()).get()
+                found: dict[bytes | str, Capabilities | None] = made.get_members_with_capabilities(
+                    group.encode()
+                ).get()
             except coordination.GroupNotCreated:
                 return None
-            return dict(zip(map(_text, found), found.values(), strict=True))
+            return found
 
-    def said(self, group: str) -> Capabilities | None:
-        """Return what this coordinator says in a group; ``None`` if it is not in it."""
+    def said(self, group: str, member_id: str) -> Capabilities | None:
+        """Return what somebody says in a group; ``None`` if that one is not in it."""
         with self._used() as made:
             try:
-                found = made.get_member_capabilities(group.encode(), self._member_id.encode())
+                found = made.get_member_capabilities(group.encode(), member_id.encode())
                 said: Capabilities | None = found.get()
             except (coordination.MemberNotJoined, coordination.GroupNotCreated):
                 return None
@@ -255,5 +260,6 @@ def _close(made: Any) -> None:
                 client.close()
 
 
-def _text(name: bytes | str) -> str:
+def text_of(name: bytes | str) -> str:
+    """Return a name as text, as which it was given to tooz."""
     return name if isinstance(name, str) else name.decode("utf-8", "replace")

@@ -65,7 +65,7 @@ class Members:
         joined: dict[tuple[str, str], Member] = {}
         for group_id, wanted in _by_group(members):
             with self._changing(group_id) as view:
-                held = self._held(view)
+                held = view.held(self._instance_id)
                 over: list[Member] = []
                 for one in wanted:
                     life = view.latest(one.member_id)
@@ -85,7 +85,7 @@ class Members:
         lost: list[Lost] = []
         for group_id, wanted in _by_group(members):
             with self._changing(group_id) as view:
-                held = self._held(view)
+                held = view.held(self._instance_id)
                 over: list[Member] = []
                 for one in wanted:
                     loss = evidence(view, one)
@@ -109,7 +109,7 @@ class Members:
                     continue
                 self._create(view)
                 self._note_lives(group_id, layout.LEFT, going)
-                held = self._held(view)
+                held = view.held(self._instance_id)
                 mine = {one.member_id for one in going if one.instance_id == self._instance_id}
                 if mine & held.keys():
                     self._put(view, {key: one for key, one in held.items() if key not in mine})
@@ -119,8 +119,7 @@ class Members:
         for name in self._own.groups():
             if not layout.holds_members(name):
                 continue
-            entries = self._own.entries(name) or {}
-            said = layout.content(entries.get(layout.instance_name(instance_id)))
+            said = layout.content(self._own.said(name, layout.instance_name(instance_id)))
             if said is None:
                 continue
             group_id, life = said[1], layout.opened(said)[0]
@@ -160,10 +159,11 @@ class Members:
 
     def stored(self, group_id: str) -> set[tuple[str, int]]:
         """Return ids and incarnations of the members that the store has of us in a group."""
-        said = self._own.said(layout.members_of(group_id))
-        entries = self._mine.read(group_id, {layout.instance_name(self._instance_id): said})
-        lives = (life for entry in entries for life in entry.lives.items())
-        return {(member_id, life.incarnation) for member_id, life in lives}
+        name = layout.instance_name(self._instance_id)
+        said = self._own.said(layout.members_of(group_id), name)
+        entries = self._mine.read(group_id, {name: said})
+        seen = (one.member for entry in entries for one in entry.seen)
+        return {(member.member_id, member.incarnation) for member in seen}
 
     def notes(self, group_id: str) -> frozenset[str] | None:
         """Return the names of the evidence that concerns us; ``None`` if there is no such group."""
@@ -181,8 +181,7 @@ class Members:
     def renew(self, group_id: str, without: Collection[str] = ()) -> None:
         """Store what is stored again, as of an instance that is alive; *without* some members."""
         with self._changing(group_id) as view:
-            if self._instance_id in view.entries:
-                held = self._held(view)
+            if held := view.held(self._instance_id):
                 self._put(view, {key: one for key, one in held.items() if key not in without})
 
     # -- steps --------------------------------------------------------------------------------
@@ -199,11 +198,6 @@ class Members:
         """Return the life that holds a member's place, if it is of another instance."""
         before = view.member(one.member_id)
         return [] if before is None or before.instance_id == self._instance_id else [before]
-
-    def _held(self, view: View) -> dict[str, Member]:
-        entry = view.entries.get(self._instance_id)
-        lives = {} if entry is None else entry.lives
-        return {one: life.member for one, life in lives.items() if life.member is not None}
 
     def _put(self, view: View, held: dict[str, Member]) -> None:
         """Say that these are our members; who is ended and says so is alive again."""
@@ -249,7 +243,7 @@ def evidence(view: View, one: Member) -> Lost | None:
     if life is None or life.incarnation < one.incarnation:
         return None
     if life[:2] == (one.incarnation, one.instance_id):
-        if life.sighting is not None:
+        if life.seen is not None:
             return None
         return Lost(one, Loss.SUPERSEDED if life.taken else Loss.REMOVED)
     return Lost(one, Loss.SUPERSEDED, view.member(one.member_id))
@@ -260,7 +254,7 @@ def _is_over(view: View, one: Member) -> bool:
     life = view.latest(one.member_id)
     if life is None:
         return False
-    if life.sighting is not None:
+    if life.seen is not None:
         return life[:2] != (one.incarnation, one.instance_id)
     return life.incarnation >= one.incarnation
 

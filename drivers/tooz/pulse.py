@@ -60,8 +60,7 @@ class Pulse:
             elif (found := evidence(view, one)) is not None:
                 lost.append(found)
         over = {one.member.member_id for one in lost if one.loss is not Loss.MISSING}
-        entry = view.entries.get(self._instance_id)
-        over &= set() if entry is None else entry.lives.keys()
+        over &= view.held(self._instance_id).keys()
         if fresh or over or view.ended(self._instance_id) is not None:
             # Who is over must not rise again when the store forgets what came later.
             self._members.renew(group_id, over)

@@ -12,15 +12,14 @@ from .view import View
 
 def sightings(view: View, member_ids: Collection[str] | None, known: Collection[str]) -> Sightings:
     """Return what a view shows; see :meth:`servicegroup.driver.Driver.sightings`."""
-    there, left = view.members, view.left
+    there, left, over = view.members, view.left, view.over
     if member_ids is not None:
         wanted = set(member_ids)
-        there = {one: life for one, life in there.items() if one in wanted}
+        there = {one: seen for one, seen in there.items() if one in wanted}
         asked = wanted & left.keys()
     else:
         asked = left.keys() & known
-    seen = [life.sighting for life in there.values() if life.sighting is not None]
-    over = view.over
+    seen = list(there.values())
     if over:
         seen = [_ended(view, one) if one.member.instance_id in over else one for one in seen]
     for member_id in asked:

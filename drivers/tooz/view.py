@@ -4,69 +4,88 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
-from servicegroup.model import Member
+from servicegroup.model import Member, Sighting
 
 from . import layout
-from .entries import Entry, Life
+from .coordinator import text_of
+from .entries import Entry
 
 LOG = logging.getLogger(__name__)
+
+
+class Life(NamedTuple):
+    """The latest life of a member id; ``seen`` is ``None`` where it is over.
+
+    ``taken``: by a later life, which the store has forgotten since.
+    """
+
+    incarnation: int
+    instance_id: str
+    seen: Sighting | None
+    taken: bool = False
 
 
 class View:
     """One look at a group: its entries and its evidence, which another call brought.
 
     :param entries: those of instances; ``None`` where there is no such group
-    :param evidence: what each note says, by its name; ``None`` likewise
+    :param evidence: what each note says, by its name as tooz gives it; ``None`` likewise
     """
 
     def __init__(
         self,
         group_id: str,
         entries: Iterable[Entry] | None,
-        evidence: Mapping[str, Any] | None,
+        evidence: Mapping[bytes | str, Any] | None,
     ) -> None:
         self.group_id = group_id
         #: Whether the store has what belongs to a group at all.
         self.there = entries is not None and evidence is not None
-        #: What each instance says.
-        self.entries = {entry[1]: entry for entry in entries or ()}
+        self._entries = list(entries or ())
         #: {instance id: (which of its lives, reason)} of those that were ended.
         self._ended: dict[str, tuple[int, str]] = {}
-        self._latest = _latest([entry[3] for entry in self.entries.values()])
+        #: The members that did not leave, and the last lives of those that did, by their ids.
+        self.members = _latest(self._entries)
+        self._over: dict[str, Life] = {}
         notes = evidence or {}
         for name, ours in zip(notes, layout.contents(layout.texts(notes.values())), strict=True):
-            self._read_note(name, ours)
+            self._read_note(text_of(name), ours)
 
     def latest(self, member_id: str) -> Life | None:
         """Return the latest life under a member id, if there was one."""
-        return self._latest.get(member_id)
-
-    @property
-    def members(self) -> dict[str, Life]:
-        """Those that did not leave."""
-        return {one: life for one, life in self._latest.items() if life[2] is not None}
+        seen = self.members.get(member_id)
+        if seen is None:
+            return self._over.get(member_id)
+        return Life(seen.member.incarnation, seen.member.instance_id, seen)
 
     @property
     def left(self) -> dict[str, Life]:
-        """Those that did, as far as there is evidence."""
-        latest = self._latest.items()
-        return {one: life for one, life in latest if life.sighting is None and not life.taken}
+        """Those that did leave, as far as there is evidence."""
+        return {one: life for one, life in self._over.items() if not life.taken}
 
     def member(self, member_id: str) -> Member | None:
         """Return the member of the latest life under an id; ``None`` if it left or never was."""
-        life = self._latest.get(member_id)
-        return None if life is None else life.member
+        seen = self.members.get(member_id)
+        return None if seen is None else seen.member
+
+    def held(self, instance_id: str) -> dict[str, Member]:
+        """Return the members that an instance says are its own, later lives or not."""
+        entry = self.entry(instance_id)
+        return {} if entry is None else {one.member.member_id: one.member for one in entry.seen}
+
+    def entry(self, instance_id: str) -> Entry | None:
+        """Return what an instance says, if it is there."""
+        return next((one for one in self._entries if one.instance_id == instance_id), None)
 
     def plain(self) -> dict[str, None]:
         """Return the ids of those whose presence is all there is to say."""
         over = self.over
         return {
             one: None
-            for one, (_, instance_id, seen, _) in self._latest.items()
-            if seen is not None and seen[2] is None and instance_id not in over
+            for one, (member, _, ended, _, _) in self.members.items()
+            if ended is None and (not over or member.instance_id not in over)
         }
 
     @property
@@ -80,11 +99,13 @@ class View:
 
     def ended(self, instance_id: str) -> str | None:
         """Return why an instance is over; ``None`` if it is not."""
-        life, reason = self._ended.get(instance_id, (-1, ""))
+        if instance_id not in self._ended:
+            return None
+        life, reason = self._ended[instance_id]
         return reason if life >= self._life(instance_id) else None
 
     def _life(self, instance_id: str) -> int:
-        entry = self.entries.get(instance_id)
+        entry = self.entry(instance_id)
         return 0 if entry is None else entry.life
 
     def _read_note(self, name: str, ours: list[Any] | None) -> None:
@@ -97,9 +118,10 @@ class View:
             else:
                 for member_id, instance_id, incarnation in what:
                     life = Life(incarnation, instance_id, None, kind == layout.TAKEN)
-                    held = self._latest.get(member_id)
+                    held = self.latest(member_id)
                     if held is None or life[:2] >= held[:2]:
-                        self._latest[member_id] = life
+                        self._over[member_id] = life
+                        self.members.pop(member_id, None)
         except (ValueError, TypeError, IndexError):
             LOG.debug("evidence %r of group %r is nobody of ours", name, self.group_id)
 
@@ -108,13 +130,18 @@ class View:
             self._ended[instance_id] = (life, reason)
 
 
-def _latest(said: Sequence[Mapping[str, Life]]) -> dict[str, Life]:
+def _latest(entries: Sequence[Entry]) -> dict[str, Sighting]:
     """Return of each member id the latest of the lives that instances say."""
-    latest = dict(chain.from_iterable([lives.items() for lives in said]))
-    if len(latest) == sum(map(len, said)):
+    latest = {seen[0][1]: seen for entry in entries for seen in entry[3]}
+    if len(latest) == sum(len(entry[3]) for entry in entries):
         return latest
-    for lives in said:
-        for member_id, life in lives.items():
-            if life[:2] > latest[member_id][:2]:
-                latest[member_id] = life
+    for entry in entries:
+        for seen in entry.seen:
+            held = latest[seen.member.member_id]
+            if _age(seen) > _age(held):
+                latest[seen.member.member_id] = seen
     return latest
+
+
+def _age(seen: Sighting) -> tuple[int, str]:
+    return seen.member.incarnation, seen.member.instance_id
