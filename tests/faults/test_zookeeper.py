@@ -8,7 +8,7 @@ import time
 import uuid
 
 import pytest
-from fleet.group import INTERVAL
+from fleet.group import DOWN, INTERVAL
 from fleet.onlooker import Onlooker
 from kazoo.client import KazooClient
 from servers.zookeeper_proxy import Proxy
@@ -44,12 +44,13 @@ def fleet(make, daemon, point, eventually):
     """Make a fleet on servers: a member here, one in a daemon, and who looks at both."""
     onlookers = []
 
-    def fleet(address):
+    def fleet(address, **options):
         point(address, root=f"/test-{uuid.uuid4()}")
-        other = daemon(None, driver="zookeeper", wait=False)
-        here = make(None, driver="zookeeper").join("g", "here")
+        options["driver"] = "zookeeper"
+        other = daemon(None, wait=False, **options)
+        here = make(None, **options).join("g", "here")
         other.ready().join("g", "there")
-        onlookers.append(Onlooker(make(None, driver="zookeeper"), "g", ["here", "there"]))
+        onlookers.append(Onlooker(make(None, **options), "g", ["here", "there"]))
         for one in ("here", "there"):
             eventually(lambda one=one: onlookers[0].latest(one) == {State.UP})
         return here, other, onlookers[0]
@@ -213,7 +214,8 @@ class TestServers:
 
     def test_a_server_that_comes_back_without_its_data(self, zookeeper_server, fleet, eventually):
         server = zookeeper_server()
-        here, other, onlooker = fleet(server.address)
+        # Who is not back after one of these has left: a slow machine is given more.
+        here, other, onlooker = fleet(server.address, service_down_time=4 * DOWN)
         server.kill()
         server.lose_data()
         server.start()
