@@ -1,4 +1,4 @@
-"""The REST faces over real HTTP, beside the listing in Python that each answer is made of."""
+"""The REST faces over real HTTP, beside the same listing in Python."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ PATIENCE = 60.0
 _WORDS = """\
 A cheroot server answers one client on loopback over a connection that stays; both are threads of
 one process, so that they share one core's worth of Python, and the members are in SQLite. Beside
-it, in place of a bare client, the listing in Python that the answer is made of, and msgspec
-encoding the answer. All {size:,} hypervisors in detail come in one answer, for which the
-database is asked twice, or the run fails.
+it, in place of a bare client, the same listing in Python (`get_members`, `roster.list`,
+`hypervisors.list`) and msgspec encoding the answer. `/v1/service/` and conductors come out of
+watches. All {size:,} hypervisors in detail come in one answer, for which the database is asked
+twice, or the run fails.
 """
 
 
@@ -80,10 +81,9 @@ def _figures(place: Place, size: int, pace: Pace) -> Iterator[Figure]:
         for number in range(size):
             name = member_id(number)
             service_group.inventory.create_hypervisor(hypervisor_hostname=name, host=name)
-        watch = stack.enter_context(service_group.watch(GROUP))
         client = stack.enter_context(_served(service_group, size))
         listings: dict[str, tuple[dict[str, str], Callable[[], Any]]] = {
-            "/v1/service/": ({}, lambda: watch.members),
+            "/v1/service/": ({}, lambda: service_group.get_members(GROUP)),
             "/v2.1/os-services": (NOVA, lambda: service_group.roster.list(left=True)),
             "/v2.1/os-hypervisors/detail": (NOVA, service_group.hypervisors.list),
         }

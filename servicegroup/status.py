@@ -32,6 +32,10 @@ class Cause(enum.Enum):
     STALE = "the view is {age} old: the store could not be read since"
 
 
+#: Causes whose sentence names the limit.
+_LIMITED = frozenset(cause for cause in Cause if "{limit}" in cause.value)
+
+
 class Liveness(NamedTuple):
     """A verdict on one member. ``reason`` is made when it is read: listings rarely need it.
 
@@ -66,9 +70,8 @@ class Liveness(NamedTuple):
     @property
     def reason(self) -> str:
         """Why, in one line of words for an operator."""
-        words = self.cause.value.format(
-            age=in_words(self.age), limit=in_words(self.limit), detail=self.detail
-        )
+        limit = in_words(self.limit) if self.cause in _LIMITED else ""
+        words = self.cause.value.format(age=in_words(self.age), limit=limit, detail=self.detail)
         if self.state is State.UP and self.detail:
             words = f"{words} ({self.detail})"
         if self.workers is not None:

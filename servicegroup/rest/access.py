@@ -8,8 +8,13 @@ import falcon
 from oslo_config import cfg
 from oslo_policy import policy
 
+from servicegroup.clock import boottime
 from servicegroup.rest.resource import Resource
 
+#: Seconds until a changed policy file counts.
+DECIDED_FOR = 1.0
+#: Decisions that are remembered so long.
+REMEMBERED = 1000
 #: What a deployment may change in its policy file. Readers may look, admins may do everything.
 RULES = (
     policy.RuleDefault("admin_required", "role:admin", "Who may change something."),
@@ -104,6 +109,7 @@ class Access:
             conf([], project="servicegroup", default_config_files=[], default_config_dirs=[])
         self._enforcer = policy.Enforcer(conf)
         self._enforcer.register_defaults(RULES)
+        self._decided: dict[tuple[str, Caller], tuple[float, bool]] = {}
 
     def process_resource(
         self, req: falcon.Request, resp: falcon.Response, resource: object, params: dict[str, Any]
@@ -126,12 +132,23 @@ class Access:
                 challenges=None if challenge is None else [challenge],
             )
         req.context.caller = caller
-        subject = {"user_id": caller.user, "roles": list(caller.roles)}
-        if not self._enforcer.authorize(f"servicegroup:{rule}", {}, subject):
+        if not self._may(rule, caller):
             raise falcon.HTTPForbidden(
                 title="Forbidden",
                 description=f"Policy doesn't allow servicegroup:{rule} to be performed.",
             )
+
+    def _may(self, rule: str, caller: Caller) -> bool:
+        """Ask the policy; of one rule and one caller not at each request: that looks for files."""
+        now = boottime()
+        until, allowed = self._decided.get((rule, caller), (now, False))
+        if now >= until:
+            subject = {"user_id": caller.user, "roles": list(caller.roles)}
+            allowed = self._enforcer.authorize(f"servicegroup:{rule}", {}, subject)
+            if len(self._decided) >= REMEMBERED:
+                self._decided.clear()
+            self._decided[rule, caller] = (now + DECIDED_FOR, allowed)
+        return allowed
 
 
 def list_rules() -> tuple[policy.RuleDefault, ...]:

@@ -43,15 +43,15 @@ class Services(Resource):
 
 
 def _row(status: MemberStatus) -> dict[str, Any]:
-    member = status.member
+    member, liveness = status.member, status.liveness
     created = member.created_at
-    uptime = status.uptime
+    uptime = liveness.since if liveness.state is State.UP else None
     return {
         "name": member.name,
         "process": member.process_id,
         "hostname": member.hostname,
         "created": None if created is None else created.isoformat(timespec="seconds"),
-        "status": status.state.value,
+        "status": liveness.state.value,
         "uptime": None if uptime is None else round(uptime, 3),
         "reason": status.reason,
         "group": member.group_id,

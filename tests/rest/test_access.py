@@ -104,7 +104,7 @@ def test_a_reader_changes_nothing(guarded, join, service_group):
     assert answer.status == 200
 
 
-def test_a_policy_file_changes_the_rules(cli, htpasswd):
+def test_a_policy_file_changes_the_rules(cli, htpasswd, until):
     policy = cli.folder / "policy.yaml"
     policy.write_text('"servicegroup:service:list": "user_id:reader"\n')
     api = Api(
@@ -117,6 +117,8 @@ def test_a_policy_file_changes_the_rules(cli, htpasswd):
     )
     assert api("GET", "/v1/service", headers=READER).status == 200
     assert api("GET", "/v1/service", headers=ADMIN).status == 403
+    policy.write_text('"servicegroup:service:list": "user_id:reader or role:admin"\n')
+    until(lambda: api("GET", "/v1/service", headers=ADMIN).status == 200)
     htpasswd.write_text(htpasswd.read_text().replace("reader:", "other:"))
     assert api("GET", "/v1/service", headers=READER).status == 401  # read again
     htpasswd.write_text(htpasswd.read_text().replace("other:", "reader:"))
