@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,11 @@ class BareKubernetes(rivals.Bare):
         if answer.status >= 300:
             raise http.client.HTTPException(data.decode())
         return json.loads(data)
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """Send one request, and give its answer line by line as it comes."""
+        self._http.request("GET", path, headers=self._headers)
+        return iter(self._http.getresponse())
 
     def listed(self, selector: str) -> list[Any]:
         """List in pages as large as ours."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
@@ -23,6 +24,9 @@ SHORTEST, LONGEST = 240, 300
 LONGEST_SILENCE, SHORTEST_SILENCE = 65.0, 1.0
 #: What interrupts a watch, for as long as it lasts.
 FAILURES: tuple[type[Exception], ...] = (ConfigurationError, *CLIENT_ERRORS)
+#: Seconds. Where events come closer together than that, those of so long are taken together: to be
+#: woken for each takes most of what it costs.
+GATHERED = 0.01
 #: Seconds between two tries, at most: what changes meanwhile is told that much later.
 LONGEST_PAUSE = 1.0
 
@@ -143,8 +147,13 @@ class Follower:
                 self._failing = False
                 LOG.info("[%s] the watch of %s goes on", GROUP, self._followed.path)
             self._settled.set()
+            taken = float("-inf")
             for some in lines:
+                busy = self._client.clock.now() - taken < GATHERED
                 self._take(some)
+                if busy:
+                    time.sleep(GATHERED)
+                taken = self._client.clock.now()
 
     def _take(self, lines: Iterable[bytes]) -> None:
         for line in lines:
