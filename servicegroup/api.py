@@ -176,7 +176,8 @@ class ServiceGroup:
         :param unknown: what to answer when nobody can tell: False suits choosing, True suits
             fencing and evacuation
         :param max_age: a look at the whole group that is no older, in seconds, may answer: many
-            questions about its members one by one then cost the store one
+            questions about its members one by one then cost the store one. That the store did
+            not answer holds for as long as it took to find out, too.
         :raises DriverUnavailable: the store did not answer, and *unknown* is ``RAISE``
         :raises LivenessUnknown: it answered, but proves neither life nor death; likewise
         """

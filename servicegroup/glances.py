@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from servicegroup.clock import boottime
-from servicegroup.exceptions import DriverUnavailable
+from servicegroup.exceptions import DriverUnavailable, ServiceGroupError
 from servicegroup.observer import Observer
 from servicegroup.status import Liveness
 
@@ -46,12 +46,23 @@ class Glances:
     ) -> Liveness | None:
         """Return the verdict on a member, at most *max_age* seconds old; ``None``: no such member.
 
+        Whom a look at the group does not list is asked for alone: a single worker, who left, or
+        nobody.
+
         :param counted: with False its workers may be left out of a look at it alone
         :raises DriverUnavailable: the store did not answer
+        :raises ServiceGroupError: *max_age* is no time
         """
-        if max_age <= 0:
-            status = self._observer.one(group_id, member_id, counted=counted, attributes=False)
-            return None if status is None else status.liveness
+        if not max_age >= 0:
+            raise ServiceGroupError(f"max_age={max_age!r} must be a number of seconds, 0 or more")
+        if max_age > 0:
+            found = self._glance(group_id, max_age).verdicts.get(member_id)
+            if found is not None:
+                return found
+        status = self._observer.one(group_id, member_id, counted=counted, attributes=False)
+        return None if status is None else status.liveness
+
+    def _glance(self, group_id: str, max_age: float) -> Glance:
         last, asked = self._last.get(group_id), boottime()
         if last is None or not last.holds(asked, max_age):
             with self._looking.setdefault(group_id, threading.Lock()):
@@ -61,7 +72,7 @@ class Glances:
                     last = self._last[group_id] = self._look(group_id)
         if last.error is not None:
             raise DriverUnavailable(str(last.error)) from last.error.__cause__
-        return last.verdicts.get(member_id)
+        return last
 
     def _look(self, group_id: str) -> Glance:
         begun = boottime()

@@ -98,9 +98,18 @@ class Database:
         They hold the password.
         """
         positional, named = self._engine.dialect.create_connect_args(self._engine.url)
-        named = {**named, **self.dialect.connect_args(beats=False)}
+        named = {**named, **self._connect_args(self._engine.url, beats=False)}
         named.pop("context", None)  # psycopg's types, as SQLAlchemy wants them
         return list(positional), named
+
+    def _connect_args(self, url: sa.URL, *, beats: bool) -> dict[str, Any]:
+        """Return ours; to what the URL says of the server's settings they are added."""
+        arguments = self.dialect.connect_args(beats=beats)
+        told = url.query.get("options", ())
+        if "options" in arguments:
+            words = [told] if isinstance(told, str) else [*told]
+            arguments["options"] = " ".join([*words, arguments["options"]])
+        return arguments
 
     def plain(
         self, statement: sa.Executable, **parameters: str
@@ -236,7 +245,6 @@ class Database:
             "skip_autocommit_rollback": True,
             "poolclass": self.dialect.pool,
             "pool_recycle": options.connection_recycle_time,
-            "connect_args": self.dialect.connect_args(beats=beats),
         }
         if beats:
             arguments |= {"pool_size": 1, "max_overflow": 2}
@@ -246,6 +254,7 @@ class Database:
         url = self.url
         if options.connection_parameters:
             url = url.update_query_string(options.connection_parameters, append=True)
+        arguments["connect_args"] = self._connect_args(url, beats=beats)
         engine = sa.create_engine(url, **arguments)
         connector = self.dialect.connector()
 

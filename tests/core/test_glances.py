@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from servicegroup import DriverUnavailable, State, glances
+from servicegroup import DriverUnavailable, ServiceGroupError, State, glances
 
 
 @pytest.fixture
@@ -43,14 +43,32 @@ def test_a_look_answers_while_it_is_young_enough(group, clock):
     assert group.is_up("g", "a", max_age=5.0)
     clock["now"] += 5.0
     assert group.is_up("g", "b", max_age=5.0)
-    assert group.liveness("g", "c", max_age=5.0).reason == "no such member"
     assert len(group.looks) == 1
     assert group.is_up("g", "b", max_age=4.0)
     assert len(group.looks) == 2
-    assert not group.is_up("h", "b", max_age=5.0)  # of another group
-    assert len(group.looks) == 3
     assert group.is_up("g", "b")  # asks for itself
+    assert len(group.looks) == 3
+    group.join("h", "c")
+    assert group.is_up("h", "c", max_age=5.0)  # of another group
     assert len(group.looks) == 4
+
+
+def test_whom_a_look_does_not_list_is_asked_for_alone(make):
+    group, other = make(), make()
+    other.join("g", "a", worker=0)
+    other.join("g", "a", worker=1)
+    other.join("g", "left").leave()
+    for member_id in ("a", "a#worker-1", "left", "nobody"):
+        asked = group.liveness("g", member_id)
+        glanced = group.liveness("g", member_id, max_age=60.0)
+        assert (glanced.state, glanced.cause) == (asked.state, asked.cause)
+    assert group.is_up("g", "a#worker-1", max_age=60.0)
+
+
+@pytest.mark.parametrize("max_age", [-1.0, float("nan")])
+def test_a_time_that_is_none(group, max_age):
+    with pytest.raises(ServiceGroupError, match="max_age"):
+        group.is_up("g", "a", max_age=max_age)
 
 
 def test_a_store_that_hangs_is_waited_for_once(group, clock, store):

@@ -159,3 +159,20 @@ def test_upgrading_changes_nothing_where_nothing_is_missing(url, connection):
 def test_nothing_is_made_where_there_are_no_tables(empty_url):
     found = schema.read(configuration(empty_url))
     assert (found.version, found.is_current, found.needed) == (None, False, tables.HEAD)
+
+
+@pytest.mark.server("postgresql")
+def test_a_schema_that_the_url_names_is_the_one_in_use(postgresql_url):
+    """What the URL says of the server's settings is kept beside ours, for beats as well."""
+    engine = sa.create_engine(postgresql_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE SCHEMA ours"))
+    conf = configuration(f"{postgresql_url}?options=-csearch_path%3Dours")
+    schema.upgrade(conf)
+    with ServiceGroup(conf) as group:
+        group.join("g", "m")
+        assert group.is_up("g", "m")
+        with engine.connect() as connection:
+            held = connection.scalar(sa.text("SELECT count(*) FROM ours.instances"))
+        assert held == 1
+    engine.dispose()
