@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import pytest
 from servers.database import DatabaseServer
@@ -63,8 +63,8 @@ def server_home() -> Iterator[Home]:
         yield home
 
 
-def _shared(kind: Callable[[Home], S]) -> Any:
-    @pytest.fixture(scope="session")
+def _shared(kind: Callable[[Home], S], scope: Literal["session", "module"] = "session") -> Any:
+    @pytest.fixture(scope=scope)
     def shared(server_home: Home) -> Iterator[S]:
         with requirements():
             server = kind(server_home)
@@ -91,8 +91,8 @@ def _factory(kind: Callable[..., S]) -> Any:
 
 
 # One of each for the whole session. Tests take databases, roots, namespaces, topics or groups of
-# their own in it; a test that takes memcached or Redis may flush it, one that stops keystone
-# starts it again.
+# their own in it; a test that takes memcached or Redis may flush it, keystone is
+# there for one module, the last test of which may stop it.
 postgresql = _shared(PostgreSQL)
 mariadb = _shared(MariaDB)
 zookeeper = _shared(ZooKeeper)
@@ -102,7 +102,7 @@ rabbitmq = _shared(RabbitMQ)
 redis = _shared(Redis)
 etcd = _shared(Etcd)
 ironic = _shared(Ironic)
-keystone = _shared(Keystone)
+keystone = _shared(Keystone, "module")
 
 # To start those that a test may kill, pause or restart.
 postgresql_server = _factory(PostgreSQL)

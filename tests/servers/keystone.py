@@ -1,6 +1,7 @@
 """Private keystones, from the package index and in an environment of their own."""
 
 import contextlib
+import functools
 import http.client
 import json
 import time
@@ -79,9 +80,14 @@ class Keystone(Server):
     def ready(self) -> bool:
         return self._request("GET", "/v3").status == HTTPStatus.OK
 
+    @functools.cached_property
+    def admin(self) -> str:
+        """A token of the admin."""
+        return self.token(ADMIN, PASSWORD)
+
     def add_user(self, name: str, password: str, role: str) -> None:
         """Make a user with one role in the project."""
-        admin = self.token(ADMIN, PASSWORD)
+        admin = self.admin
         user = {"name": name, "password": password, "domain_id": "default"}
         ident = self._ask("POST", "/v3/users", admin, {"user": user})["user"]["id"]
         roles = self._ask("GET", f"/v3/roles?name={role}", admin)["roles"]
@@ -99,7 +105,7 @@ class Keystone(Server):
 
     def expired_token(self) -> str:
         """Return a token of the admin that was good for a moment, and is no more."""
-        admin = self.token(ADMIN, PASSWORD)
+        admin = self.admin
         user = self._ask("GET", "/v3/auth/tokens", admin, None, admin)["token"]["user"]["id"]
         path = f"/v3/users/{user}/application_credentials"
         for seconds in (0.5, 2, 8):  # the last for machines that are slow
