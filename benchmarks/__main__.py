@@ -7,7 +7,7 @@ import contextlib
 import pathlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks import memory, page, rest, startup
 from benchmarks.figures import Figure
@@ -19,6 +19,7 @@ from benchmarks.placing import pages as node_pages
 from benchmarks.placing import section as placing
 from benchmarks.storm import Storm
 from benchmarks.summary import summary
+from benchmarks.synchronizing import section as synchronizing
 from benchmarks.targets import LARGE
 
 #: Processes that hold all members in the variant of the largest size.
@@ -29,8 +30,8 @@ def main() -> int:
     """Measure what was asked for and print it."""
     asked = _arguments()
     started = time.monotonic()
-    chosen = asked.place or [*PLACES, placing.NAME, rest.NAME]
-    names = [name for name in chosen if name in PLACES]
+    chosen = asked.place or [*PLACES, *PARTS]
+    names = [name for name in chosen if name not in PARTS]
     imported = startup.figure(times=2 if asked.quick else 10)
     pieces = [page.head(imported, [kind(name) for name in names])]
     print(pieces[0], flush=True)
@@ -42,13 +43,10 @@ def main() -> int:
             pieces.append(page.section(place, figures))
             measured[place.title.split()[0]] = figures
         print(pieces[-1], flush=True)
-    if placing.NAME in chosen:
-        pieces.append(_placed(asked))
-        print(pieces[-1], flush=True)
-    if rest.NAME in chosen:
-        size = max(asked.sizes or [rest.SIZE])
-        pieces.append(rest.section(size, _pace(asked)))
-        print(pieces[-1], flush=True)
+    for name, part in PARTS.items():
+        if name in chosen:
+            pieces.append(part(asked))
+            print(pieces[-1], flush=True)
     if measured:
         pieces.append(summary(measured))
         print(pieces[-1], flush=True)
@@ -69,6 +67,29 @@ def _placed(asked: argparse.Namespace) -> str:
 
 def _pace(asked: argparse.Namespace) -> Pace:
     return Pace(0.01, 1) if asked.quick else Pace(0.6, 7)
+
+
+def _rest(asked: argparse.Namespace) -> str:
+    """Measure the REST faces."""
+    return rest.section(max(asked.sizes or [rest.SIZE]), _pace(asked))
+
+
+def _synchronized(asked: argparse.Namespace) -> str:
+    """Measure the synchronizer."""
+    if asked.quick:
+        return synchronizing.section(1_000, 1_000, 0, Pace(0.01, 1, time.process_time))
+    pace = Pace(3.0, 7, time.process_time)
+    return synchronizing.section(
+        synchronizing.ENTITIES, synchronizing.MOST, synchronizing.MESSAGES, pace
+    )
+
+
+#: What is measured in no place, by name.
+PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
+    placing.NAME: _placed,
+    rest.NAME: _rest,
+    synchronizing.NAME: _synchronized,
+}
 
 
 def _measured(place: Place, sizes: Sequence[int], *, quick: bool) -> Iterator[Figure]:
@@ -114,7 +135,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--place",
         action="append",
-        choices=[*PLACES, placing.NAME, rest.NAME],
+        choices=[*PLACES, *PARTS],
         help="measure this one; may be given several times (default: all)",
     )
     parser.add_argument(

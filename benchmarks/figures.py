@@ -8,8 +8,9 @@ from typing import NamedTuple
 BARE = "bare client"
 CORE = "SQLAlchemy Core"
 TOOZ = "tooz"
+NAIVE = "json and SHA-1"
 #: The columns of rivals, in their order.
-COLUMNS = (BARE, CORE, TOOZ)
+COLUMNS = (BARE, CORE, TOOZ, NAIVE)
 
 
 class Elsewhere(NamedTuple):

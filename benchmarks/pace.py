@@ -25,11 +25,17 @@ SHARE, LONG = 2, 4.0
 
 
 class Pace:
-    """How long to measure, and how often at least."""
+    """How long to measure, and how often at least.
 
-    def __init__(self, seconds: float, least: int) -> None:
+    :param clock: what counts; ``time.process_time`` for what only computes
+    """
+
+    def __init__(
+        self, seconds: float, least: int, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self.seconds = seconds
         self.least = least
+        self._clock = clock
 
     def medians(
         self, works: Mapping[str, Work], *, between: Work | None = None, most: int | None = None
@@ -46,7 +52,7 @@ class Pace:
         counts: dict[str, int] = {}
         for name, work in works.items():
             try:  # the first time prepares statements and connections
-                first = _timed(work, 1)
+                first = self._timed(work, 1)
             except TooSlow:
                 continue
             finally:
@@ -55,10 +61,10 @@ class Pace:
             times[name] = [first] if first > self.seconds else []
             single = between is not None or most is not None or times[name]
             counts[name] = 1 if single else self._count(work)
-        begin = time.perf_counter()
+        begin = self._clock()
         turns = 0
         while most is None or turns < most:
-            spent = time.perf_counter() - begin
+            spent = self._clock() - begin
             if spent > self.seconds and turns >= self.least:
                 break
             if spent > PATIENCE * self.seconds and turns >= min(FEW, self.least):
@@ -68,25 +74,23 @@ class Pace:
                 spent = sum(taken)
                 if spent > LONG or (spent > SHARE * self.seconds and len(taken) > 1):
                     continue
-                taken.append(_timed(works[name], counts[name]))
+                taken.append(self._timed(works[name], counts[name]))
                 if between is not None:
                     between()
         return {name: statistics.median(taken) for name, taken in times.items()}
 
-    @staticmethod
-    def _count(work: Work) -> int:
-        fastest = _timed(work, 1)
+    def _count(self, work: Work) -> int:
+        fastest = self._timed(work, 1)
         if fastest < 10 * SHORTEST:  # one slow moment must not decide
-            fastest = min(fastest, *(_timed(work, 3) for _ in range(5)))
+            fastest = min(fastest, *(self._timed(work, 3) for _ in range(5)))
         return max(1, round(SHORTEST / fastest))
 
-
-def _timed(work: Work, count: int) -> float:
-    if count == 1:
-        gc.collect()  # a long work starts with nothing to collect, and pays for its own
-    start = time.perf_counter()
-    for _ in range(count):
-        result = work()
-    taken = (time.perf_counter() - start) / count
-    del result  # freeing is not measured on either side
-    return taken
+    def _timed(self, work: Work, count: int) -> float:
+        if count == 1:
+            gc.collect()  # a long work starts with nothing to collect, and pays for its own
+        start = self._clock()
+        for _ in range(count):
+            result = work()
+        taken = (self._clock() - start) / count
+        del result  # freeing is not measured on either side
+        return taken

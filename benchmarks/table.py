@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from benchmarks.figures import BARE, COLUMNS, TOOZ, Figure
+from benchmarks.figures import BARE, COLUMNS, NAIVE, TOOZ, Figure
 from benchmarks.targets import judged
 
 
@@ -37,8 +37,8 @@ def _columns(figures: Sequence[Figure], place: str) -> dict[str, list[str]]:
         columns[name] = [_other(figure, name) for figure in figures]
         if name == BARE:
             columns["ratio"] = ["" if one.ratio is None else f"{one.ratio:.2f}" for one in figures]
-        if name == TOOZ:
-            columns["faster than tooz"] = [_times(figure.times(TOOZ)) for figure in figures]
+        if name in (TOOZ, NAIVE):
+            columns[f"faster than {name}"] = [_times(figure.times(name)) for figure in figures]
     columns["target"] = ["; ".join(words for words, _ in one) for one in verdicts]
     columns[" "] = [
         "; ".join(_verdict(one) or ([figure.note] if figure.note else []))

@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from benchmarks.figures import TOOZ, Figure
+from benchmarks.figures import NAIVE, TOOZ, Figure
 
 #: The size at which the targets for listings are set.
 LARGE = 10_000
@@ -41,8 +41,12 @@ def _below(limit: float) -> Met:
     return lambda figure, _: figure.ours < limit
 
 
-def _faster(times: float) -> Met:
-    return lambda figure, _: (figure.times(TOOZ) or 0.0) >= times
+def _faster(times: float, column: str = TOOZ) -> Met:
+    return lambda figure, _: (figure.times(column) or 0.0) >= times
+
+
+def _rate(each_second: float) -> Met:
+    return lambda figure, _: (figure.members or 0) / figure.ours >= each_second
 
 
 def _beside_tooz(limit: float) -> Met:
@@ -80,6 +84,7 @@ PLACEMENT = ("placement",)
 REST = ("rest",)
 KUBERNETES = ("k8s",)
 ON_TOOZ = ("tooz",)
+SYNCHRONIZER = ("synchronizer",)
 STORES = (*ZOOKEEPER, *MEMCACHE)
 
 TARGETS = (
@@ -114,6 +119,15 @@ TARGETS = (
     Target("GET /v2.1/os-services", "at most 2x", _ratio(2), REST),
     Target("GET /v1/conductors/{hostname}", "1,000 a second", _below(0.001), REST),
     Target("memory of a ring", "under 1 MB", _below(1e6), PLACEMENT),
+    Target("body to differences, flat*", "5x faster than naive", _faster(5, NAIVE), SYNCHRONIZER),
+    Target("body to differences, flat", "800,000 a second", _rate(800_000), SYNCHRONIZER),
+    Target(
+        "body to differences, nested", "10x faster than naive", _faster(10, NAIVE), SYNCHRONIZER
+    ),
+    Target("child to parent", "300,000 a second", _rate(300_000), SYNCHRONIZER),
+    Target("memory of an unchanged entity", "at most 200 B", _below(201), SYNCHRONIZER),
+    Target("peak of a child*", "under 600 MB", _below(600e6), SYNCHRONIZER),
+    Target("notifications of RabbitMQ", "at most 1.11x", _ratio(1.11), SYNCHRONIZER),
     Target("import servicegroup", "under 150 ms", _below(0.150), EVERYWHERE, only_large=False),
 )
 

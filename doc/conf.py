@@ -22,7 +22,6 @@ exclude_patterns = [
     "build",
     "benchmarks.md",
     "reliability-figures.md",
-    "synchronizer-figures.md",
 ]  # the latter are included by pages
 GIT = HERE.parent / ".git"
 has_history = GIT.is_dir() and not (GIT / "shallow").exists()

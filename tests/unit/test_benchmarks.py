@@ -56,12 +56,17 @@ def test_the_benchmark_prints_a_table(tmp_path, place, server, operations):
     assert page.read_text().strip() == done.stdout.strip()
 
 
+OF_PLACEMENT = ("map all nodes", "one look-up", "memory of a ring", "first page, sqlite")
+OF_REST = ("GET /v1/service/", "GET /v2.1/os-services", "GET /v1/conductors/{hostname}")
+OF_THE_SYNCHRONIZER = (
+    *("body to differences, flat", "body to differences, nested", "child to parent"),
+    *("memory of an unchanged entity", "peak of a child, read in pages"),
+)
+
+
 @pytest.mark.parametrize(
     ("place", "operations"),
-    [
-        ("placement", ("map all nodes", "one look-up", "memory of a ring", "first page, sqlite")),
-        ("rest", ("GET /v1/service/", "GET /v2.1/os-services", "GET /v1/conductors/{hostname}")),
-    ],
+    [("placement", OF_PLACEMENT), ("rest", OF_REST), ("synchronizer", OF_THE_SYNCHRONIZER)],
 )
 def test_what_is_no_store_is_measured_too(tmp_path, place, operations):
     page = tmp_path / "benchmarks.md"
