@@ -148,12 +148,14 @@ class Listening(StreamPlugin):
         return transport, messaging.TransportURL.parse(conf, self._bus.transport_url)
 
     def _handler(self, feed: Feed) -> Callable[[str, list[dict[str, Any]]], bool]:
+        beginnings = tuple(self._plugin.event_types)
+
         def handle(priority: str, messages: list[dict[str, Any]]) -> bool:
             """Return whether the messages are done with."""
             understood: list[tuple[Notification, list[Item]]] = []
             for message in messages:
-                notification = _notification(priority, message)
-                if notification.event_type.startswith(tuple(self._plugin.event_types)):
+                if str(message.get("event_type", "")).startswith(beginnings):
+                    notification = _notification(priority, message)
                     items = self._understood(feed, notification)
                     if items:
                         understood.append((notification, items))

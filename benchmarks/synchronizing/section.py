@@ -38,6 +38,6 @@ def section(entities: int, most: int, messages: int, pace: Pace) -> str:
 def _figures(entities: int, most: int, messages: int, pace: Pace) -> Iterator[Figure]:
     yield from differences.figures(entities, pace)
     yield from carrying.figures(entities, pace)
-    yield from alone.figures(entities, most)
+    yield from alone.figures(most)
     if messages:
         yield from bus.figures(messages)

@@ -2,14 +2,9 @@
 
 Polls begin and end (or fail) around notifications that are lost, doubled or late; collectors, the
 ledger and consumers crash at any point between. One walk per step of the real code, without
-processes: each takes milliseconds. What processes add is walked through below.
+processes: each takes milliseconds. What processes add is in test_deaths.py.
 """
 
-import os
-import random
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,7 +16,7 @@ from sources.scene import PATIENCE, Picture
 from sources.scripted import TYPE
 
 from servicegroup.clock import boottime
-from servicegroup.synchronizer import ACKNOWLEDGED, Deleted, Entity, Synchronizer
+from servicegroup.synchronizer import ACKNOWLEDGED, Deleted, Entity
 from servicegroup.synchronizer.baseline import Baseline, row_of
 from servicegroup.synchronizer.consumer import Registration
 from servicegroup.synchronizer.fingerprint import fingerprint
@@ -205,122 +200,3 @@ Walk.TestCase.settings = settings(
     phases=[Phase.generate],  # a failure that depends on threads cannot be shrunk
 )
 TestWalk = Walk.TestCase
-
-
-# -- with real processes ----------------------------------------------------------------------
-
-PARENT = """
-import json, sys, threading
-from oslo_config import cfg
-from servicegroup.synchronizer import ACKNOWLEDGED, Synchronizer
-from sources.scripted import TYPE
-
-conf = cfg.ConfigOpts()
-conf(["--config-file", sys.argv[1]], project="servicegroup", use_env=False)
-sync = Synchronizer(conf)
-
-def callback(event):
-    sys.stdout.write(json.dumps(event.as_dict()) + "\\n")
-    sys.stdout.flush()
-
-sync.register([TYPE], callback, name="graph", resume=ACKNOWLEDGED)
-sync.start()
-threading.Event().wait()
-"""
-
-
-def test_a_parent_killed_at_any_moment_leaves_no_lasting_difference(scene, source, tmp_path):
-    """Every change of what the killed ones printed, put together, is the source's truth."""
-    scene.conf(poll_interval=0.02)
-    told, pids = {}, set()
-    randomly = random.Random(8)
-    for life in range(6):
-        truth = {f"k{n}": str(randomly.randrange(3)) for n in range(randomly.randrange(40))}
-        source.states(**truth)
-        process = subprocess.Popen(
-            [sys.executable, "-c", PARENT, str(tmp_path / "synchronizer.conf")],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
-        )
-        try:
-            if life < 5:
-                for _ in range(randomly.randrange(3)):
-                    process.stdout.readline() if life == 0 else None
-                time.sleep(randomly.uniform(0.3, 1.0))
-                process.send_signal(signal.SIGKILL)
-                believe(told, process.stdout.read())
-            else:
-                deadline = boottime() + PATIENCE
-                while told != truth:
-                    assert boottime() < deadline, (told, truth)
-                    believe(told, process.stdout.readline())
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
-        pids.update(source.polls)
-    deadline = boottime() + PATIENCE
-    while any(Path(f"/proc/{pid}").exists() for pid in pids):
-        assert boottime() < deadline, "a collector outlived its parent"
-        time.sleep(0.05)
-
-
-def believe(told, lines):
-    import json
-
-    for line in lines.splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue  # it was killed while it printed: not acknowledged, so it is told again
-        if event["op"] == "snapshot_begin":
-            told.clear()
-        elif event["op"] in ("snapshot", "create", "update"):
-            told[event["key"]] = event["state"]
-        elif event["op"] == "delete":
-            told.pop(event["key"], None)
-
-
-def test_children_and_streams_that_fail_at_random_leave_no_lasting_difference(scene, source):
-    """Kills of the child, failing polls, notifications and restarts, on real processes."""
-    from sources import scripted
-
-    randomly = random.Random(88)
-    picture, truth = Picture(), {}
-
-    def start(resume):
-        sync = Synchronizer(scene.conf("Scripted,Pushed", poll_interval=0.02))
-        scene.running.append(sync)
-        sync.register([TYPE], picture, name="graph", resume=resume)
-        sync.start()
-        return sync
-
-    sync = start(None)
-    for _ in range(60):
-        what = randomly.choice(["change", "change", "notify", "kill", "fail", "mend", "restart"])
-        key = randomly.choice("abcdef")
-        if what == "change":
-            truth = {**truth, key: str(randomly.randrange(4))}
-            if randomly.random() < 0.4:
-                truth.pop(key)
-            source.states(**truth)
-        elif what == "notify" and scripted.Pushed.running is not None:
-            item = Deleted(key, TYPE)
-            if key in truth:
-                item = Entity(key=key, type=TYPE, state=truth[key])
-            scripted.Pushed.running.changed([item])
-        elif what == "kill":
-            pids = [one.pid for one in sync._sources if getattr(one, "pid", None)]
-            for pid in pids:
-                os.kill(pid, signal.SIGKILL)
-        elif what in ("fail", "mend"):
-            source.states("fail" if what == "fail" else "end", **truth)
-        elif what == "restart" and randomly.random() < 0.5:
-            scripted.Pushed.running = None
-            sync.stop()
-            sync = start(ACKNOWLEDGED)
-        time.sleep(randomly.uniform(0, 0.05))
-    source.states(**truth)
-    picture.until_states(**truth)
-    assert not picture.gaps
