@@ -24,6 +24,7 @@ def survival(entries: Sequence[Entry]) -> Iterator[tuple[float, str]]:
         return
     account = accounts[-1]
     flags, attributes, doubtful = _put(entries)
+    doubtful |= _forgotten(entries)
     for member, expected in attributes.items():
         found = account["attributes"].get(member)
         if member not in doubtful and found != expected:
@@ -80,6 +81,20 @@ def _put(
             if known is not None:
                 known[flag] = value
     return flags, attributes, doubtful
+
+
+def _forgotten(entries: Sequence[Entry]) -> set[str]:
+    """Gather whom the store may have forgotten: who is dead, where it keeps only the living."""
+    held: dict[str, str] = {}
+    gone: set[str] = set()
+    if any(entry["forgets"] for entry in entries if entry["what"] == "times"):
+        for entry in entries:
+            if entry["what"] == "join":
+                held[entry["member"]] = entry["who"]
+                gone.discard(entry["member"])
+            elif entry["what"] == "killed":
+                gone |= {one for one, who in held.items() if who == entry["actor"]}
+    return gone
 
 
 def _in_words(flags: list[bool] | None) -> str:

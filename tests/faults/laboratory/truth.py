@@ -1,6 +1,7 @@
 """What each observer may rightly have answered, and when: the recorded truth."""
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from faults.laboratory.journal import Entry, span
@@ -107,6 +108,8 @@ class Truth:
             return {UP, DOWN, UNKNOWN, GONE}
         if overlap(window, self._until_beaten(life, self.lost)):
             right |= {UNKNOWN, GONE}
+        if self.times.forgets and overlap(window, self._stored_again(life)):
+            right |= {UNKNOWN, GONE}
         moments = [beat.end for beat in life.beats if window[0] <= beat.end <= window[1]]
         for moment in (*moments, window[1]):
             heard = life.heard(moment - 1e-6)
@@ -116,6 +119,15 @@ class Truth:
             if self._excused(life, heard, moment):
                 right.add(GONE if self.times.forgets else DOWN)
         return right
+
+    def _stored_again(self, life: Life) -> list[Span]:
+        """When who was silent for too long, by what befell it, need not be stored again."""
+        return [
+            (last.begin + self.times.silence, then.end + self.times.recovered)
+            for last, then in pairwise(life.beats)
+            if then.end - last.begin > self.times.silence
+            and self._excused(life, last.begin, then.end)
+        ]
 
     def _until_beaten(self, life: Life, spans: Iterable[Span]) -> list[Span]:
         """Let what the store forgot be forgotten until its process has had time to mend it."""
