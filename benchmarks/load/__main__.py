@@ -23,7 +23,7 @@ _WORDS = {
     "connections": "that they beat over",
     "sessions": "instances at most where each needs a connection of its own (ZooKeeper)",
     "kills": "with guardian, and without",
-    "victims": "processes that are there to be killed at any moment",
+    "victims": "processes that are made to be killed, so many at a time",
     "beside": "members that live on beside them",
     "interval": "seconds between two beats",
     "down_time": "seconds of silence that make a member down",

@@ -53,7 +53,7 @@ def kills(place: Place, plan: Plan, *, guardian: bool) -> Kills:
         told = {"prefix": "victim", "kills": plan.kills, "at_once": plan.victims}
         victims = Worker("victims", place, group, core, seconds=plan.seconds, **told)
         workers.append(victims)
-        victims.wait("done", patience=2 * plan.seconds + PATIENCE)
+        victims.wait("done", patience=5 * plan.seconds + PATIENCE)
         killed = {one["killed"]: one["at"] for one in victims.heard("killed")}
         until = time.monotonic() + limit + 10 * TOLD_WITHIN + plan.poll
         while time.monotonic() < until:

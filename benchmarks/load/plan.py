@@ -21,8 +21,8 @@ class Plan:
     #: Instances where each needs a connection of its own.
     sessions: int = 1_000
     kills: int = 100
-    #: Processes that are there to be killed, at any moment.
-    victims: int = 10
+    #: Processes that are made to be killed, one group of so many after another.
+    victims: int = 20
     #: Members that live on beside them.
     beside: int = 1_000
     interval: float = 10.0

@@ -1,7 +1,8 @@
 """Processes that are killed: each forked from this one, with one member that it joins by itself.
 
-Everything is imported before, so that a victim is soon there. At random moments one of those that
-have been members for a while is killed with signal 9, and another takes its place.
+Everything is imported before, so that a victim is soon there. So many as live at once are made
+first, and then killed with signal 9, one by one at random moments. Only then the next ones are
+made: two interpreters that start would compete with whoever has to tell of a death.
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ class Victims:
 
     def __len__(self) -> int:
         return len(self._young) + len(self._grown_up)
+
+    @property
+    def all_grown(self) -> bool:
+        """Whether each of them may be killed."""
+        return not self._young and boottime() >= max(self._grown_up.values(), default=0.0)
 
     def fork(self) -> None:
         """Let another one live."""
@@ -130,17 +136,20 @@ def main() -> None:
 
 
 def _kill_all(victims: Victims, kills: int, at_once: int, seconds: float) -> None:
-    begin = boottime()
-    early = min(2 * GROWN_UP, seconds / 2)
-    moments = sorted(begin + random.uniform(early, seconds) for _ in range(kills))
-    for number, moment in enumerate(moments):
-        killed = False
-        while not killed:
-            if len(victims) < min(at_once, kills - number):
+    for done in range(0, kills, at_once):
+        count = min(at_once, kills - done)
+        while not (len(victims) == count and victims.all_grown):
+            if len(victims) < count:
                 victims.fork()  # one at a time, so that not all are at the same point of their life
-            if not victims.wait(min(moment - boottime(), 0.05)):
+            if not victims.wait(0.05):
                 return
-            killed = boottime() >= moment and victims.kill()
+        share = seconds * count / kills
+        begin = boottime()
+        for moment in sorted(begin + random.uniform(0, share) for _ in range(count)):
+            while boottime() < moment:
+                if not victims.wait(moment - boottime()):
+                    return
+            victims.kill()
 
 
 if __name__ == "__main__":
