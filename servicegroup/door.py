@@ -19,7 +19,7 @@ from servicegroup.model import EndKind, Member
 from servicegroup.will import LastWill
 
 T = TypeVar("T")
-Told = Callable[[str, float, bool], None]
+Told = Callable[[str, float, BaseException | None], None]
 
 
 class _Translation:
@@ -68,10 +68,10 @@ class _Told:
         seconds = time.perf_counter() - self._began
         try:
             self._translated.__exit__(kind, error, traceback)
-        except DriverUnavailable:
-            self._told(self._call, seconds, False)
+        except DriverUnavailable as unavailable:
+            self._told(self._call, seconds, unavailable)
             raise
-        self._told(self._call, seconds, not isinstance(error, DriverUnavailable))
+        self._told(self._call, seconds, error)
 
 
 class Door:
@@ -81,8 +81,8 @@ class Door:
     :exc:`NotSupported`. Usable from any thread.
     """
 
-    #: Told of each call, on the thread that made it: its name, its seconds, and whether the store
-    #: answered. Must be quick and not raise. ``None``: nobody asks, and no clock is read.
+    #: Told of each call, on the thread that made it: its name, its seconds, and what it raised, or
+    #: ``None``. Must be quick and not raise. ``None`` here: nobody asks, and no clock is read.
     told: Told | None = None
 
     def __init__(self, name: str, driver: Driver) -> None:

@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily
 
 from servicegroup.door import Door
-from servicegroup.exceptions import ServiceGroupError
+from servicegroup.exceptions import ConfigurationError, DriverUnavailable, ServiceGroupError
 from servicegroup.model import EventType, State
 from servicegroup.rest.options import ApiSettings
 from servicegroup.rest.resource import Resource
@@ -141,7 +141,7 @@ class Calls:
         )
         self._failures = Counter(
             "servicegroup_store_failures",
-            "Calls that the store did not answer, by driver and call.",
+            "Calls that failed, mostly because the store did not answer, by driver and call.",
             ("driver", "call"),
             registry=registry,
         )
@@ -157,13 +157,21 @@ class Calls:
         if door.told is None:
             door.told = functools.partial(self._told, door.name)
 
-    def _told(self, driver: str, call: str, seconds: float, answered: bool) -> None:
-        if answered:
+    def _told(self, driver: str, call: str, seconds: float, error: BaseException | None) -> None:
+        if _answered(error):
             self._seconds.labels(driver, call).observe(seconds)
         else:
             self._failures.labels(driver, call).inc()
         if call == "heartbeat":
-            self._beats.labels(driver, "yes" if answered else "no").inc()
+            self._beats.labels(driver, "yes" if error is None else "no").inc()
+
+
+def _answered(error: BaseException | None) -> bool:
+    """Whether a call that raised this was answered: a refusal such as "no such member" is one."""
+    failures = (ConfigurationError, DriverUnavailable)
+    return error is None or (
+        isinstance(error, ServiceGroupError) and not isinstance(error, failures)
+    )
 
 
 class Metrics(Resource):

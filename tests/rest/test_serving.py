@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from unittest import mock
 
 import falcon.testing
 import pytest
@@ -18,8 +19,8 @@ from program.api import Api
 from servers.certificate import self_signed
 from servers.ports import LOOPBACK, free_ports
 
-from servicegroup import ServiceGroup, rest
-from servicegroup.testing.memory import MemoryStore
+from servicegroup import NotSupported, ServiceGroup, rest
+from servicegroup.testing.memory import MemoryDriver, MemoryStore
 
 
 def metric(api, line):
@@ -57,9 +58,11 @@ def test_how_late_deaths_are_seen(api, cli, service_group, until):
     service_group.roster.delete("compute", "killed")
 
 
-def test_what_the_store_was_asked(tmp_path, until):
-    file = tmp_path / "memory.conf"
-    lines = ["[servicegroup]", "driver = memory", "report_interval = 0.05"]
+@contextlib.contextmanager
+def of_memory(folder, *, report_interval):
+    """A library on a store in this process, and what its application counted: ``counted(line)``."""
+    file = folder / "memory.conf"
+    lines = ["[servicegroup]", "driver = memory", f"report_interval = {report_interval}"]
     file.write_text("\n".join([*lines, "[servicegroup_memory]", "store = asked", ""]))
     conf = cfg.ConfigOpts()
     conf([f"--config-file={file}"], project="servicegroup", use_env=False)
@@ -71,22 +74,47 @@ def test_what_the_store_was_asked(tmp_path, until):
             found = [one for one in lines if one.startswith(line + " ")]
             return float(found[0].rpartition(" ")[2]) if found else 0
 
-        def calls(what, call):
-            return counted(f'servicegroup_store_{what}{{call="{call}",driver="memory"}}')
+        yield service_group, counted
 
-        def beats(stored):
-            return counted(f'servicegroup_beats_total{{driver="memory",stored="{stored}"}}')
 
+def calls(what, call):
+    return f'servicegroup_store_{what}{{call="{call}",driver="memory"}}'
+
+
+def beats(stored):
+    return f'servicegroup_beats_total{{driver="memory",stored="{stored}"}}'
+
+
+def test_what_the_store_was_asked(tmp_path, until):
+    with of_memory(tmp_path, report_interval=0.05) as (service_group, counted):
         service_group.join("g", "m")
-        assert calls("seconds_count", "join") == 0  # nobody had asked for metrics
+        assert counted(calls("seconds_count", "join")) == 0  # nobody had asked for metrics
         service_group.join("g", "n")
-        until(lambda: beats("yes") >= 2)
-        assert calls("seconds_count", "join") == 1
-        assert beats("no") == calls("failures_total", "heartbeat") == 0
+        until(lambda: counted(beats("yes")) >= 2)
+        assert counted(calls("seconds_count", "join")) == 1
+        assert counted(beats("no")) == counted(calls("failures_total", "heartbeat")) == 0
         MemoryStore.named("asked").unavailable = True
-        until(lambda: beats("no"))
-        assert calls("failures_total", "heartbeat")
+        until(lambda: counted(beats("no")))
+        assert counted(calls("failures_total", "heartbeat"))
         MemoryStore.named("asked").unavailable = False
+
+
+def test_a_beat_that_failed_is_not_counted_as_stored(tmp_path, monkeypatch):
+    with of_memory(tmp_path, report_interval=10) as (service_group, counted):  # none of its own
+        lines = [calls("seconds_count", "heartbeat"), calls("failures_total", "heartbeat")]
+        lines += [beats("yes"), beats("no")]
+        door = service_group._process.door
+        assert counted(lines[0]) == 0
+        door.heartbeat("life", [])
+        assert [counted(line) for line in lines] == [1, 0, 1, 0]
+        for error, expected in (
+            (KeyError("the driver's own mistake"), [1, 1, 1, 1]),
+            (NotSupported("it only reads"), [2, 1, 1, 2]),  # a refusal is an answer
+        ):
+            monkeypatch.setattr(MemoryDriver, "heartbeat", mock.Mock(side_effect=error))
+            with pytest.raises(type(error)):
+                door.heartbeat("life", [])
+            assert [counted(line) for line in lines] == expected
 
 
 def test_stopping_lets_a_request_finish(cli, service_group):
