@@ -49,8 +49,19 @@ def examine(load: Callable[[], cfg.ConfigOpts]) -> list[Finding]:
         conf = load()
     except ConfigurationError as error:
         return [_wrong(error)]
-    further = [entry.load() for entry in importlib.metadata.entry_points(group=NAMESPACE)]
-    return [finding for checks in (_checks, *further) for finding in _found(checks(conf))]
+    further = importlib.metadata.entry_points(group=NAMESPACE)
+    contributed = [finding for entry in further for finding in _contributed(entry, conf)]
+    return [*_found(_checks(conf)), *contributed]
+
+
+def _contributed(entry: importlib.metadata.EntryPoint, conf: cfg.ConfigOpts) -> Iterator[Finding]:
+    """Yield what another's checks find; if they fail, that is a finding as well."""
+    try:
+        yield from _found(entry.load()(conf))
+    except Exception as error:  # noqa: BLE001 - it is the other's
+        words = f"{entry.value} cannot be used: {type(error).__name__}: {error}"
+        remedy = f"correct or uninstall what has this entry point in {NAMESPACE}"
+        yield Finding(entry.name, False, words, remedy)
 
 
 def _found(checks: Iterable[Finding]) -> Iterator[Finding]:

@@ -1,9 +1,13 @@
 """Whether all is well, and what to do if not."""
 
+import importlib.metadata
+from importlib.metadata import EntryPoint
+
 import pytest
 from program.cli import DOWN, UNREACHABLE
 
 from servicegroup import ServiceGroup, doctor
+from servicegroup.driver import Finding
 from servicegroup.testing import MemoryStore
 
 #: Whoever is killed just falls silent.
@@ -202,6 +206,39 @@ def test_connections_that_run_out(used, well):
     assert finding.well is well
     assert f"{used} of 100 connections" in finding.result
     assert ("max_connections" in finding.remedy) is not well
+
+
+def calm(_conf):
+    yield Finding("calm", True, "nothing to say")
+
+
+def tired(_conf):
+    yield Finding("rack", True, "has 3 slots")
+    raise LookupError("the fourth slot")
+
+
+def test_whoever_contributes_and_fails_fails_alone(cli, inside, monkeypatch):
+    """One cannot be imported, one fails half-way; all the others are heard."""
+    others = [
+        EntryPoint("gone", "no_such_package:examine", doctor.NAMESPACE),
+        EntryPoint("tired", f"{__name__}:tired", doctor.NAMESPACE),
+        EntryPoint("calm", f"{__name__}:calm", doctor.NAMESPACE),
+    ]
+    real = importlib.metadata.entry_points
+
+    def entry_points(**which):
+        return others if which == {"group": doctor.NAMESPACE} else real(**which)
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
+    done = inside("doctor")
+    assert done.returncode == 1
+    found = findings(done)
+    assert found["store"][0].startswith("ok: ")
+    assert found["rack"] == ("ok: has 3 slots", "")
+    assert "no_such_package:examine cannot be used: ModuleNotFoundError" in found["gone"][0]
+    assert "LookupError: the fourth slot" in found["tired"][0]
+    assert "uninstall" in found["gone"][1]
+    assert found["calm"][0] == "ok: nothing to say"
 
 
 def test_nothing_is_changed(cli, inside):
