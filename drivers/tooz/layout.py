@@ -82,7 +82,7 @@ def instance_of(name: str) -> str:
 
 def concerned(name: str) -> str:
     """Return the instance that a piece of evidence concerns, by its name."""
-    return name.split(".")[1]
+    return instance_of(name).partition(".")[0]
 
 
 def concerns(name: str, instance_id: str) -> bool:
@@ -114,7 +114,14 @@ def texts(said: Iterable[Any]) -> list[str]:
 def contents(found: Iterable[str]) -> list[list[Any] | None]:
     """Return what texts say; ``None`` for one that is none of ours."""
     whole = decoded([one or "null" for one in found])
-    return [one if type(one) is list and one[:1] == [FORMAT] else None for one in whole]
+    return [one if _is_ours(one) else None for one in whole]
+
+
+def _is_ours(said: Any) -> bool:
+    """Whether something begins as entries and evidence do."""
+    if type(said) is not list or len(said) < HEAD:
+        return False
+    return bool(said[0] == FORMAT) and type(said[1]) is str
 
 
 def content(said: Any) -> list[Any] | None:
@@ -124,16 +131,26 @@ def content(said: Any) -> list[Any] | None:
 
 def opened(ours: Sequence[Any] | None) -> tuple[int, list[Row]]:
     """Return which life of its instance an entry is of, and its rows; none where it is not ours."""
-    if ours is None or len(ours) < HEAD or type(ours[HEAD - 1]) is not int:
+    if ours is None or type(ours[HEAD - 1]) is not int:
         return 0, []
     width = len(FIELDS)
     return ours[HEAD - 1], [ours[at : at + width] for at in range(HEAD, len(ours), width)]
 
 
+def is_evidence(kind: Any, what: Sequence[Any]) -> bool:
+    """Whether a note says what we write: who else did is not known to have been careful."""
+    if kind == ENDED:
+        return list(map(type, what)) == [int, str]
+    return kind in (LEFT, TAKEN) and all(
+        type(life) is list and list(map(type, life)) == [str, str, int] for life in what
+    )
+
+
 #: What a row has of a member, in its order: all but the group and the instance.
 FIELDS = tuple(one for one in Member._fields if one not in ("group_id", "instance_id"))
 _ATTRIBUTES, _FLAPS = FIELDS.index("attributes"), FIELDS.index("flaps")
-#: Fields of an entry before its rows, the last of which says which life it is of.
+#: Fields of an entry before its rows, the last of which says which life it is of; a note has as
+#: many before what it says, the last of which is its kind.
 HEAD = 3
 _NULL = type(None)
 #: The types that each may have.

@@ -109,21 +109,19 @@ class View:
         return 0 if entry is None else entry.life
 
     def _read_note(self, name: str, ours: list[Any] | None) -> None:
-        try:
-            if ours is None:
-                raise ValueError(name)
-            _, _, kind, *what = ours
-            if kind == layout.ENDED:
-                self._note_end(layout.concerned(name), *what)
-            else:
-                for member_id, instance_id, incarnation in what:
-                    life = Life(incarnation, instance_id, None, kind == layout.TAKEN)
-                    held = self.latest(member_id)
-                    if held is None or life[:2] >= held[:2]:
-                        self._over[member_id] = life
-                        self.members.pop(member_id, None)
-        except (ValueError, TypeError, IndexError):
-            LOG.debug("evidence %r of group %r is nobody of ours", name, self.group_id)
+        if ours is None or not layout.is_evidence(ours[layout.HEAD - 1], ours[layout.HEAD :]):
+            LOG.debug("evidence %r of group %r is none of ours", name, self.group_id)
+            return
+        _, _, kind, *what = ours
+        if kind == layout.ENDED:
+            self._note_end(layout.concerned(name), *what)
+            return
+        for member_id, instance_id, incarnation in what:
+            life = Life(incarnation, instance_id, None, kind == layout.TAKEN)
+            held = self.latest(member_id)
+            if held is None or life[:2] >= held[:2]:
+                self._over[member_id] = life
+                self.members.pop(member_id, None)
 
     def _note_end(self, instance_id: str, life: int, reason: str) -> None:
         if life >= self._ended.get(instance_id, (-1, ""))[0]:

@@ -1,6 +1,7 @@
 """What may be wrong with a back end of tooz's, and what its outages do to a running process."""
 
 import importlib.metadata
+import json
 
 import pytest
 from oslo_config import cfg
@@ -87,11 +88,49 @@ def test_entries_of_others_are_left_out(redis):
         group.join("g", "m")
         other = coordination.get_coordinator(url, b"i.somebody")
         other.start()
-        strange = ("junk", "[1", '[1,"g",0,7]', '[1,"g","0"]', '[2,"g",0]', [1, "g", 0, 7])
+        texts = ("junk", "[1", "[1]", '[1,["g"],0]', '[1,"g",0,7]', '[1,"g","0"]', '[2,"g",0]')
+        strange = (*texts, [1, "g", 0, 7])
         for said in (*({"servicegroup": one} for one in strange), {"a": 1}, None):
             other.join_group(b"servicegroup.m.g", said).get()
             assert [status.member_id for status in group.get_members("g")] == ["m"]
+            assert group.groups() == ["g"]
             other.leave_group(b"servicegroup.m.g").get()
+        other.stop()
+
+
+def test_evidence_of_others_is_left_out(redis):
+    """Who reads what somebody damaged can join and beat, and takes nobody for over."""
+    redis.flush()
+    url = f"redis://{redis.address}"
+    with ServiceGroup(configured(url)) as group:
+        with group.join("g", "m") as membership:
+            own = membership.member.instance_id
+        other = coordination.get_coordinator(url, f"n.{own}.damaged".encode())
+        other.start()
+        good = ["m", own, 99]
+        strange = (
+            "junk",
+            [1],
+            [1, "g"],
+            [1, ["g"], "left", good],
+            [1, "g", "left", ["m", own, "99"]],
+            [1, "g", "taken", ["m", own, None]],
+            [1, "g", "left", good, ["m", own]],
+            [1, "g", "left", good, 7],
+            [1, "g", "left", [["m"], own, 99]],
+            [1, "g", "somehow", good],
+            [1, "g", ["left"], good],
+            [1, "g", "ended", "0", "reason"],
+            [1, "g", "ended", 99, None],
+            [1, "g", "ended", 99],
+        )
+        for what in strange:
+            other.join_group(b"servicegroup.e.g", {"servicegroup": json.dumps(what)}).get()
+            with group.join("g", "m") as membership:
+                assert membership.member.incarnation < 99
+                assert group.is_up("g", "m", unknown=False), what
+                assert group.groups() == ["g"]
+            other.leave_group(b"servicegroup.e.g").get()
         other.stop()
 
 
