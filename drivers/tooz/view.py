@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -77,7 +78,11 @@ class View:
 
     def entry(self, instance_id: str) -> Entry | None:
         """Return what an instance says, if it is there."""
-        return next((one for one in self._entries if one.instance_id == instance_id), None)
+        return self._by_instance.get(instance_id)
+
+    @functools.cached_property
+    def _by_instance(self) -> Mapping[str, Entry]:
+        return {one.instance_id: one for one in self._entries}
 
     def plain(self) -> dict[str, None]:
         """Return the ids of those whose presence is all there is to say."""
