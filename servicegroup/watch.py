@@ -114,6 +114,14 @@ class Watch:
         return boottime() <= self._fresh_until
 
     @property
+    def stale_for(self) -> float:
+        """Seconds since the view was fresh: 0 while it is, infinite if it never was, or is closed.
+
+        So an empty :attr:`members` that was read can be told from one that was not.
+        """
+        return max(0.0, boottime() - self._fresh_until)
+
+    @property
     def closed(self) -> bool:
         """Whether it was closed: it follows nothing any more."""
         return self._closed

@@ -34,18 +34,22 @@ class View:
         self._watches: dict[str, Watch] = {}
         self._groups_at = float("-inf")
         self._seen: dict[Hashable, tuple[float, object]] = {}
-        self._away_since: dict[str, float] = {}
         self._told: Callable[[Event], None] | None = None
 
     def groups(self) -> list[str]:
-        """Return the groups that are shown; who are new there is asked once a ``poll_interval``."""
+        """Return the groups that are shown; who are new there is asked once a ``poll_interval``.
+
+        :raises DriverUnavailable: the store did not answer for one ``service_down_time``
+        """
         if self._configured:
             return list(self._configured)
         now, known = boottime(), self._seen.get("groups")
-        if known is None or now - self._groups_at > self.service_group.settings.poll_interval:
-            self._groups_at = now
-            return self._latest("groups", self.service_group.groups)
-        return known[1]  # type: ignore[return-value]
+        settings = self.service_group.settings
+        recent = now - self._groups_at <= settings.poll_interval  # asked, if not answered
+        if known is not None and recent and now - known[0] <= settings.service_down_time:
+            return known[1]  # type: ignore[return-value]
+        self._groups_at = now
+        return self._latest("groups", self.service_group.groups)
 
     def members(self) -> list[MemberStatus]:
         """Return the members of all groups that are shown, from memory.
@@ -58,7 +62,6 @@ class View:
         for group_id in self.groups():
             watch = self._watch(group_id)
             if watch.fresh:
-                self._away_since.pop(group_id, None)
                 found.extend(watch.members)
             else:
                 found.extend(self._unwatched(watch))
@@ -125,15 +128,11 @@ class View:
     def _unwatched(self, watch: Watch) -> list[MemberStatus]:
         """Ask the store itself: its words are told when it does not answer."""
         try:
-            members = self.service_group.get_members(watch.group_id)
+            return self.service_group.get_members(watch.group_id)
         except DriverUnavailable:
-            since = self._away_since.setdefault(watch.group_id, boottime())
-            members = watch.members
-            if not members or boottime() - since > self.service_group.settings.service_down_time:
+            if watch.stale_for > self.service_group.settings.service_down_time:
                 raise
-        else:
-            self._away_since.pop(watch.group_id, None)
-        return members
+            return watch.members
 
     def _tell(self, watch: Watch) -> None:
         def tell() -> None:

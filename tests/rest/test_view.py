@@ -1,0 +1,88 @@
+"""What is shown while the store is away: what was seen last, for one service_down_time."""
+
+import itertools
+
+import pytest
+from oslo_config import cfg
+
+from servicegroup import DriverUnavailable, ServiceGroup, State, config, loading, watch
+from servicegroup.rest import view
+from servicegroup.testing.memory import MemoryStore
+
+DOWN = 1000.0
+_names = (f"view-{number}" for number in itertools.count())
+
+
+@pytest.fixture
+def store_name():
+    """The name of a store that nobody else knows."""
+    return next(_names)
+
+
+@pytest.fixture
+def service_group(store_name):
+    """One with a member."""
+    conf = cfg.ConfigOpts()
+    conf([], default_config_files=[], default_config_dirs=[])
+    config.register(conf)
+    loading.register_options(conf, loading.load("memory"))
+    conf.set_override("store", store_name, "servicegroup_memory")
+    for name, value in {
+        "driver": "memory",
+        "report_interval": 0.1,
+        "poll_interval": 0.05,
+        "stop_deadline": 0.5,
+        "service_down_time": DOWN,
+    }.items():
+        conf.set_override(name, value, "servicegroup")
+    with ServiceGroup(conf) as service_group:
+        service_group.join("g", "m")
+        yield service_group
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Let the watches and what is made of them believe that so many seconds passed."""
+    clock, passed = watch.boottime, [0.0]
+    for module in (watch, view):
+        monkeypatch.setattr(module, "boottime", lambda: clock() + passed[0], raising=False)
+
+    def later(seconds):
+        passed[0] += seconds
+
+    return later
+
+
+def test_an_empty_group_is_no_group_that_was_never_read(service_group, store_name, later):
+    shown = view.View(service_group, ("g", "empty"))
+    assert [one.member_id for one in shown.members()] == ["m"]
+    MemoryStore.named(store_name).unavailable = True
+    later(DOWN / 2)
+    assert [one.state for one in shown.members()] == [State.UNKNOWN]
+    with pytest.raises(DriverUnavailable):
+        view.View(service_group, ("g", "other")).members()
+
+
+def test_the_time_counts_from_the_loss_not_from_the_question(service_group, store_name, later):
+    shown = view.View(service_group, ("g",))
+    assert shown.members()
+    MemoryStore.named(store_name).unavailable = True
+    later(DOWN + 1)  # nobody asked meanwhile
+    with pytest.raises(DriverUnavailable):
+        shown.members()
+
+
+@pytest.mark.parametrize("what", ["groups", "services"])
+def test_what_was_seen_last_is_answered_so_long_and_no_longer(
+    service_group, store_name, later, what
+):
+    ask = getattr(view.View(service_group), what)
+    seen = ask()
+    assert len(seen) == 1
+    MemoryStore.named(store_name).unavailable = True
+    later(DOWN / 2)
+    assert ask() == seen
+    later(DOWN / 2 + 1)
+    for _ in range(2):
+        with pytest.raises(DriverUnavailable):
+            ask()
