@@ -1,6 +1,6 @@
 """What ``servicegroup doctor`` says of the synchronizer: plugins, their sources, the baseline.
 
-Whoever has no plugins configured does not use it, and is told nothing.
+Whoever has no plugins configured does not use it, and is told of misspelt options alone.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def examine(conf: cfg.ConfigOpts) -> Iterator[Finding]:
             yield Finding("synchronizer", False, f"a library is not installed: {error}", remedy)
         return
     settings = read(conf)
+    yield from _spelling(conf, settings)
     if not settings.plugins:
         return
-    yield from _spelling(conf, settings)
     found = [_plugin(conf, settings, name) for name in dict.fromkeys(settings.plugins)]
     yield from found
     if all(one.well for one in found):
@@ -55,9 +55,11 @@ def examine(conf: cfg.ConfigOpts) -> Iterator[Finding]:
 
 
 def _spelling(conf: cfg.ConfigOpts, settings: Settings) -> Iterator[Finding]:
-    from .options import list_opts
+    from .options import GROUP, OPTIONS, list_opts
 
-    yield from spelling.findings(conf, list_opts(settings.plugins))
+    # Without plugins none is loaded to hear of its options.
+    known = list_opts(settings.plugins) if settings.plugins else [(GROUP, OPTIONS)]
+    yield from spelling.findings(conf, known)
 
 
 def _plugin(conf: cfg.ConfigOpts, settings: Settings, name: str) -> Finding:

@@ -60,7 +60,7 @@ class StaticPlugin(CollectorPlugin):
 
     def probe(self) -> str:
         """Read the file."""
-        return f"{self.option['path']} holds {len(list(self.get_all()))}"
+        return f"{self.option['path']} holds {len(list(self.get_all()))} entities"
 
     def _entity(self, path: Path, number: int, values: Any) -> Entity:
         if isinstance(values, dict):

@@ -37,6 +37,21 @@ def test_who_does_not_use_it_is_told_nothing(scene):
     assert list(examination.examine(scene.conf(plugins=""))) == []
 
 
+def test_without_plugins_a_misspelt_option_may_be_why(examine):
+    found = examine(groups={"synchronizer": {"plugin": "nagios"}})
+    assert list(found) == ["configuration"]
+    assert "no option plugin in [synchronizer]" in found["configuration"][1]
+    assert found["configuration"][2] == "write plugins"
+
+
+def test_a_source_that_answers_says_what_it_has(examine, scene):
+    file = scene.folder / "static.yaml"
+    file.write_text("entities: [{key: switch-1}, {key: switch-2}]")
+    well, result, _ = examine("static", own={"path": file})["plugin static"]
+    assert well
+    assert result == f"delivers static; {file} holds 2 entities"
+
+
 def test_what_is_wrong_is_told_one_by_one(examine, scene):
     lost = scene.folder / "synchronizer.conf" / "below-a-file" / "baseline.sqlite"
     found = examine(
