@@ -22,9 +22,11 @@ class Registry:
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         own = {"host": conf.host, "report_interval": conf.conductor.heartbeat_interval}
+        named = []
         if conf.conductor.heartbeat_timeout > 0:  # else Ironic calls nobody dead by age
             own["service_down_time"] = conf.conductor.heartbeat_timeout
-        self._group = shared(conf, **own)
+            named = ["[conductor] heartbeat_timeout"]
+        self._group = shared(conf, *named, **own)
         self._mine: dict[str, Membership] = {}
 
     def register_conductor(

@@ -71,10 +71,15 @@ class Driver:
         self._group = None
         config.register(conf)
         if chosen(conf, "driver"):
-            down = max(conf.service_down_time, config.LEAST_INTERVALS * conf.report_interval)
-            own = {"host": conf.host, "report_interval": conf.report_interval}
-            self._group = shared(conf, **own, service_down_time=down)
-            self.service_down_time = max(down, self._group.settings.record_down_time)
+            self._group = shared(
+                conf,
+                "[DEFAULT] service_down_time",
+                host=conf.host,
+                report_interval=conf.report_interval,
+                service_down_time=conf.service_down_time,
+            )
+            records = self._group.settings.record_down_time
+            self.service_down_time = max(conf.service_down_time, records)
 
     def join(self, member: str, group: str, service: Any = None) -> Membership | None:
         """Start the row's reports, and join; workers of one host are one member together."""

@@ -120,5 +120,24 @@ def test_host_and_times_are_ironics_unless_set_here(make):
     conf.set_override("report_interval", 7.0, "servicegroup")
     settings = Registry(conf)._group.settings
     assert (settings.report_interval, settings.service_down_time) == (7.0, 60.0)
+    conf = make()
+    conf.set_override("service_down_time", 12.0, "servicegroup")
     with pytest.raises(ConfigurationError, match="service_down_time=12 leaves no room"):
-        Registry(make(interval=5, timeout=12))
+        Registry(conf)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "words"),
+    [
+        (60, "[conductor] heartbeat_timeout=60 leaves no room for lost beats"),
+        (0, "[servicegroup] service_down_time=60 leaves no room for lost beats"),
+    ],
+)
+def test_a_window_that_works_for_ironic_is_widened(make, caplog, timeout, words):
+    conf = make(interval=20, timeout=timeout)
+    settings = Registry(conf)._group.settings
+    assert (settings.report_interval, settings.service_down_time) == (20.0, pytest.approx(66.0))
+    assert words in caplog.text
+    caplog.clear()
+    Registry(conf)
+    assert not caplog.text

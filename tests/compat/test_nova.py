@@ -121,14 +121,18 @@ def test_a_driver_beside_the_row_takes_it_down_too(make_api, service, store, mon
 
 def test_many_questions_are_one_look(make_api, monkeypatch):
     api = make_api(driver="memory")
+    group = api._driver._group
+    for number in range(50):
+        group.join("compute", f"h{number}")
     asked = []
-    observer = api._driver._group._process.observer
+    observer = group._process.observer
     look = observer.look
     monkeypatch.setattr(
         observer, "look", lambda *what, **how: asked.append(what) or look(*what, **how)
     )
     for number in range(50):
-        api.service_is_up({"host": f"h{number}", "topic": "compute", "last_seen_up": fresh()})
+        row = {"host": f"h{number}", "topic": "compute", "last_seen_up": fresh()}
+        assert api.service_is_up(row)
     assert asked == [("compute",)]
 
 
@@ -181,4 +185,7 @@ def test_a_window_shorter_than_the_interval_is_mended_here_and_only_here(make_ap
     assert make_api(interval=30, down=30)._driver.service_down_time == 75
     assert "it is now 75" in caplog.text
     assert make_api(interval=30, down=31)._driver.service_down_time == 31
-    assert make_api(interval=30, down=30, driver="memory")._driver._group.settings.limits
+    caplog.clear()
+    settings = make_api(interval=30, down=60, driver="memory")._driver._group.settings
+    assert settings.service_down_time == pytest.approx(99.0)
+    assert "[DEFAULT] service_down_time=60 leaves no room for lost beats" in caplog.text
