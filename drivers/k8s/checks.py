@@ -51,10 +51,12 @@ def _rights(client: Client, options: Options) -> Iterator[Finding]:
     if not refused:
         yield Finding("rights", True, f"may {', '.join(verbs)} {where}")
         return
-    role = "observer" if pods or set(refused) & set(LOOKING) else "member"
+    looks, changes = set(refused) & set(LOOKING), set(refused) & set(CHANGING)
+    role = "member" if changes else "observer"
     remedy = f"bind the Role servicegroup-{role} of {_MANIFESTS}/rbac.yaml to this account"
-    if not set(refused) & set(LOOKING):
-        remedy += ", unless it is to look only"
+    if changes:
+        otherwise = "or servicegroup-observer, if" if looks else "unless"
+        remedy += f", {otherwise} it is to look only"
     yield Finding("rights", False, f"may not {', '.join(refused)} {where}", remedy)
 
 

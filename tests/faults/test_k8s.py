@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import re
 import time
 
 import pytest
@@ -330,11 +331,21 @@ def test_the_doctor_names_what_is_wrong(cluster):
     cluster.server.tell("step_clock", seconds=-30)
     assert not skewed.well
     assert "ahead of this host's" in skewed.result
-    token = cluster.account("looker", "get", "list", "watch")
-    cluster.server.kubeconfig(cluster.kubeconfig, namespace=cluster.namespace, token=token)
-    told = found(cluster.group())
-    assert told["rights"].result.startswith("may not create, update, delete leases in namespace")
-    assert "servicegroup-member" in told["rights"].remedy
+    bind, looks = "bind the Role servicegroup-", "it is to look only"
+    for verbs, missing, remedy in (
+        (["get", "list", "watch"], "create, update, delete", f"{bind}member .*, unless {looks}"),
+        (
+            ["list"],
+            "get, watch, create, .*",
+            f"{bind}member .*, or servicegroup-observer, if {looks}",
+        ),
+        (["list", "create", "update", "delete"], "get, watch", f"{bind}observer .* this account"),
+    ):
+        token = cluster.account(f"may-{'-'.join(verbs)}", *verbs)
+        cluster.server.kubeconfig(cluster.kubeconfig, namespace=cluster.namespace, token=token)
+        rights = found(cluster.group())["rights"]
+        assert re.fullmatch(f"may not {missing} leases in namespace .*", rights.result)
+        assert re.fullmatch(remedy, rights.remedy)
     fault = {"kind": "status", "code": 429, "path": ".*selfsubjectaccessreviews"}
     cluster.server.tell("fault", **fault)
     told = found(cluster.group())
