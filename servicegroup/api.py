@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
@@ -31,7 +31,6 @@ from servicegroup.workers import stored_id
 
 if TYPE_CHECKING:
     from servicegroup.conductors import Conductors
-    from servicegroup.door import Door
     from servicegroup.driver import Finding
     from servicegroup.hypervisors import Hypervisors
     from servicegroup.inventory import Inventory
@@ -255,9 +254,9 @@ class ServiceGroup:
             for one in readiness(name, Observer(door, None, self.settings.limits), self.roster)
         ]
 
-    def doors(self) -> list[Door]:
-        """Return the stores that this process talks to; a forked child has others."""
-        return self._running().doors()
+    def listen(self, told: Callable[[str, str, float, BaseException | None], None]) -> None:
+        """See :meth:`servicegroup.process.Process.listen`: for the library's own faces."""
+        self._running().listen(told)
 
     def watch(self, group_id: str) -> Watch:
         """Return a live view of a group and iterator over its changes; close it when done.

@@ -44,7 +44,10 @@ class DatabaseNotReady(ConfigurationError):
 
 
 class InvalidMember(ServiceGroupError, ValueError):
-    """An id, a name or an attribute that no store could keep; the message says which and why."""
+    """What cannot be kept of a member: an id, a name, an attribute, an operator's word on it.
+
+    The message says which and why.
+    """
 
 
 class MemberExists(ServiceGroupError):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import uuid
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from oslo_config import cfg
 
@@ -111,6 +112,15 @@ class Process:
     def doors(self) -> list[Door]:
         """All stores that this process talks to."""
         return [*self._judging(), *self.aside]
+
+    def listen(self, told: Callable[[str, str, float, BaseException | None], None]) -> None:
+        """Have *told* called after each call of a store, as its door does, with the driver first.
+
+        Who listened first stays; a forked child's stores are others.
+        """
+        for door in self.doors():
+            if door.told is None:
+                door.told = functools.partial(told, door.name)
 
     def remove(self, group_id: str, member_id: str) -> bool:
         """Take a member out of every store, whoever holds it; returns whether there was one."""

@@ -10,7 +10,7 @@ from servicegroup.db.operator import Operator, no_such_service
 from servicegroup.db.records import Records
 from servicegroup.door import Door
 from servicegroup.driver import Capability, Sightings
-from servicegroup.exceptions import NoSuchService, NotSupported
+from servicegroup.exceptions import InvalidMember, NoSuchService, NotSupported
 from servicegroup.model import Record, Sighting, check_text
 from servicegroup.observer import Look, Observer, absent_firsts
 from servicegroup.status import Cause, MemberStatus
@@ -165,17 +165,21 @@ class Services:
 
         :param disabled: whether it is out of service; ``None`` leaves that as it is
         :param forced_down: whether it is declared down; ``None`` leaves that as it is
-        :raises ValueError: neither is given, or a reason for what is not said
+        :raises InvalidMember: neither is given, a reason for what is not said, or one that no
+            store could keep
+        :raises NoSuchService: there is no such record
+        :raises DriverUnavailable: the database did not answer
+        :raises ConfigurationError: it has no tables of ours, or older ones
         """
         if disabled is None and forced_down is None:
-            raise ValueError("nothing to set: give disabled, forced_down or both")
+            raise InvalidMember("nothing to set: give disabled, forced_down or both")
         for name, word, reason in (
             ("disabled", disabled, disabled_reason),
             ("forced_down", forced_down, forced_down_reason),
         ):
             if reason is not None:
                 if not word:
-                    raise ValueError(f"{name}_reason={reason!r} goes with {name}=True only")
+                    raise InvalidMember(f"{name}_reason={reason!r} goes with {name}=True only")
                 check_text("reason", reason, empty=True)
         operator = self._operator(group_id, member_id)
         self._kept_by.run(

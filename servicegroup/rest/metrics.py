@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import functools
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +12,6 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily
 
-from servicegroup.door import Door
 from servicegroup.exceptions import ConfigurationError, DriverUnavailable, ServiceGroupError
 from servicegroup.model import EventType, State
 from servicegroup.rest.options import ApiSettings
@@ -152,12 +150,8 @@ class Calls:
             registry=registry,
         )
 
-    def listen(self, door: Door) -> None:
-        """Be told of each call of this store."""
-        if door.told is None:
-            door.told = functools.partial(self._told, door.name)
-
-    def _told(self, driver: str, call: str, seconds: float, error: BaseException | None) -> None:
+    def told(self, driver: str, call: str, seconds: float, error: BaseException | None) -> None:
+        """Take one call of a store."""
         if _answered(error):
             self._seconds.labels(driver, call).observe(seconds)
         else:
@@ -190,7 +184,6 @@ class Metrics(Resource):
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show them."""
         self.view.follow(self._detections.told)
-        for door in self.view.service_group.doors():  # a forked child's are others
-            self._calls.listen(door)
+        self.view.service_group.listen(self._calls.told)  # a forked child's stores are others
         resp.content_type = CONTENT_TYPE_LATEST
         resp.data = generate_latest(self.registry)

@@ -18,6 +18,7 @@ from servers.ports import free_ports
 from servicegroup import (
     ConfigurationError,
     DriverUnavailable,
+    InvalidMember,
     MemberExists,
     NoSuchService,
     ServiceGroupError,
@@ -308,7 +309,7 @@ def test_what_is_not_there_cannot_be_set_or_deleted(group):
         ),
         ({"disabled": True, "forced_down_reason": "x"}, "goes with forced_down=True only"),
     ):
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(InvalidMember, match=told):
             services.set("g", "nobody", **words)
     assert group.leave("g", "nobody") is False
     assert group.is_up("g", "nobody") is False
