@@ -43,11 +43,13 @@ class Pace:
         """Run *works* in turns (A B C A B C ...); returns the median seconds of each.
 
         A work that raises :exc:`TooSlow` is left out. One that takes longer alone than all turns
-        should is not run in every turn.
+        should is not run in every turn. The first time, which prepares, counts only where there is
+        no other.
 
         :param between: what clears up after each single run, unmeasured
         :param most: turns, where something is used up with each
         """
+        firsts: dict[str, float] = {}
         times: dict[str, list[float]] = {}
         counts: dict[str, int] = {}
         for name, work in works.items():
@@ -58,8 +60,8 @@ class Pace:
             finally:
                 if between is not None:
                     between()
-            times[name] = [first] if first > self.seconds else []
-            single = between is not None or most is not None or times[name]
+            times[name], firsts[name] = [], first if first > self.seconds else 0.0
+            single = between is not None or most is not None or firsts[name]
             counts[name] = 1 if single else self._count(work)
         begin = self._clock()
         turns = 0
@@ -71,13 +73,13 @@ class Pace:
                 break
             turns += 1
             for name, taken in times.items():
-                spent = sum(taken)
+                spent = firsts[name] + sum(taken)
                 if spent > LONG or (spent > SHARE * self.seconds and len(taken) > 1):
                     continue
                 taken.append(self._timed(works[name], counts[name]))
                 if between is not None:
                     between()
-        return {name: statistics.median(taken) for name, taken in times.items()}
+        return {name: statistics.median(taken or [firsts[name]]) for name, taken in times.items()}
 
     def _count(self, work: Work) -> int:
         fastest = self._timed(work, 1)

@@ -98,6 +98,10 @@ class TestPace:
 
         assert list(Pace(0.0, 1).medians({"a": slow, "b": time.monotonic})) == ["b"]
 
+    def test_a_first_time_that_prepares_does_not_count(self):
+        clock = iter([0.0, 3.0, *range(100, 200)])  # three seconds at first, one from then on
+        assert Pace(1.0, 3, lambda: next(clock)).medians({"a": lambda: None}) == {"a": 1}
+
     def test_what_is_used_up_is_not_used_twice(self):
         left = iter(range(5))
         Pace(60.0, 1).medians({"a": lambda: next(left)}, most=4)
