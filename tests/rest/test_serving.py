@@ -20,6 +20,7 @@ from servers.certificate import self_signed
 from servers.ports import LOOPBACK, free_ports
 
 from servicegroup import NotSupported, ServiceGroup, rest
+from servicegroup.rest import proxies
 from servicegroup.testing.memory import MemoryDriver, MemoryStore
 
 
@@ -188,6 +189,18 @@ def test_links_name_the_proxy_only_where_it_is_believed(cli, service_group, beli
     large = client.simulate_post("/v1/nodes", body=raw, headers=headers)
     assert large.status_code == 413
     assert "larger than 114688 bytes" in large.json["error_message"]
+
+
+def test_a_middleware_is_loaded_only_where_a_proxy_is_believed(monkeypatch):
+    assert http_proxy_to_wsgi.OPTS == [proxies.OPTION]  # or a daemon could not register both
+    monkeypatch.setitem(sys.modules, "oslo_middleware", None)
+    conf = cfg.ConfigOpts()
+    conf([], default_config_files=[], default_config_dirs=[])
+    app = mock.Mock()
+    assert proxies.believed(app, conf) is app
+    conf.set_override("enable_proxy_headers_parsing", True, "oslo_middleware")
+    with pytest.raises(ImportError):
+        proxies.believed(app, conf)
 
 
 @pytest.mark.parametrize("preload", [False, True])
