@@ -173,9 +173,11 @@ class Conductors:
         return served.placed(self.shares(), node)
 
     def place(self, nodes: Iterable[Node]) -> Sequence[PlacedNode]:
-        """Return who serves each of some nodes, by one look at the conductors."""
-        shares = self.shares()
-        return [served.placed(shares, node) for node in nodes]
+        """Return who serves each of some nodes, by one look at the conductors.
+
+        Nodes that are not in the inventory are placed as if all of them were.
+        """
+        return served.placed_together(self.shares(), list(nodes))
 
     def nodes(self, query: Query = Query()) -> Page:  # noqa: B008 - a tuple
         """Return a page of all nodes, with their conductors."""

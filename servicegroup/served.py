@@ -20,8 +20,17 @@ CHUNK = 10_000
 
 def placed(shares: Shares, node: Node) -> PlacedNode:
     """Return who serves a node, or why nobody does."""
-    owner = shares.owner(node)
-    return PlacedNode(node, owner, "" if owner else shares.why_nobody(node))
+    return _placed(shares, node, shares.owner(node))
+
+
+def placed_together(shares: Shares, nodes: Sequence[Node]) -> list[PlacedNode]:
+    """Return :func:`placed` of each, where all of them count, in the inventory or not."""
+    if isinstance(shares, Rings):  # whose nodes do not matter to one another
+        return [placed(shares, node) for node in nodes]
+    return [
+        _placed(shares, node, owner)
+        for node, owner in zip(nodes, _owners(shares, nodes), strict=True)
+    ]
 
 
 def page(inventory: Inventory, shares: Shares, query: Query, hostname: str | None = None) -> Page:
@@ -63,6 +72,10 @@ def loads(inventory: Inventory, shares: Shares, known: Mapping[Kind, int]) -> Se
         portions = shares.portions(kinds[0], nodes)
         found.append(Load(kinds, shares.policy, portions, nodes, ring))
     return found
+
+
+def _placed(shares: Shares, node: Node, owner: str | None) -> PlacedNode:
+    return PlacedNode(node, owner, "" if owner else shares.why_nobody(node))
 
 
 def _served(inventory: Inventory, shares: Shares, query: Query, hostname: str) -> Iterator[Node]:

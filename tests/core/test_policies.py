@@ -172,6 +172,19 @@ def test_a_node_that_comes_counts_at_once(conductors, fleet, nodes):
     assert foreseen == bounded(HOSTS, [*nodes, newcomer])[-1]
 
 
+@pytest.mark.parametrize("policy", ["bounded"], indirect=True)
+def test_nodes_that_are_to_come_are_placed_together(conductors, fleet, nodes, monkeypatch):
+    reads = []
+    keys = conductors._inventory.keys
+    monkeypatch.setattr(
+        conductors._inventory, "keys", lambda kind: reads.append(kind) or keys(kind)
+    )
+    coming = [Node(str(uuid.UUID(int=number)), f"new-{number}", "ipmi") for number in range(9)]
+    expected = bounded(HOSTS, [*nodes, *coming])[-len(coming) :]
+    assert [one.conductor for one in conductors.place(iter(coming))] == expected
+    assert reads == [Kind("", "ipmi")]
+
+
 @pytest.mark.parametrize("policy", ["static"], indirect=True)
 def test_a_table_says_why_nobody_serves_a_node(conductors, make, nodes):
     def why(name):
