@@ -88,7 +88,8 @@ class Listening(StreamPlugin):
         self._warned: float | None = None
 
     def run(self, feed: Feed, stopping: threading.Event) -> None:
-        """Listen; begin again whenever the broker was lost."""
+        """Listen once the plugin is prepared; begin again whenever the broker was lost."""
+        self._plugin.prepare()
         lost, pause = "it listens from now on", FIRST_PAUSE
         while not stopping.is_set():
             transport = self._transport()
@@ -110,10 +111,11 @@ class Listening(StreamPlugin):
                     transport[0].cleanup()
 
     def probe(self) -> str:
-        """Connect to the broker and hang up again; nothing is declared there.
+        """Probe the plugin, connect to the broker and hang up; nothing is declared there.
 
         :raises Incomplete: nobody answers, or we are refused
         """
+        prepared = self._plugin.probe()
         transport, url = self._transport()
         watch = BrokerWatch(url)
         try:
@@ -124,7 +126,8 @@ class Listening(StreamPlugin):
             watch.close()
             if url.transport != "fake":
                 transport.cleanup()
-        return "the broker lets us in" if watch.watches else ""
+        broker = "the broker lets us in" if watch.watches else ""
+        return "; ".join(filter(None, (prepared, broker)))
 
     @property
     def counted_fields(self) -> Sequence[str] | None:

@@ -79,6 +79,8 @@ def _plugin(conf: cfg.ConfigOpts, settings: Settings, name: str) -> Finding:
     plugin = made.made()
     try:
         said = caller.call(plugin.probe, PATIENCE)
+    except PluginError as error:
+        return Finding(check, False, str(error), f"correct [{group_of(name)}], or what it names")
     except Exception as error:  # noqa: BLE001 - it is the plugin's
         from .collecting import said as words_of
 

@@ -241,6 +241,15 @@ class MessageBusPlugin(BasePlugin):
     #: Prefixes of the event types that concern it; others are passed over unseen.
     event_types: ClassVar[Sequence[str]] = ("",)
 
+    def prepare(self) -> None:
+        """Load or fetch what :meth:`entities` needs. Called before it listens; may take its time.
+
+        If it raises, nothing is taken off the bus, consumers are told, and it is called again
+        after a pause. Called again as well whenever listening begins anew.
+
+        :raises Exception: it cannot work here, or not yet; the message says what to do
+        """
+
     @abc.abstractmethod
     def entities(self, notification: Notification) -> Iterable[Item]:
         """Return what *notification* says: whole entities, as a collector would give them.

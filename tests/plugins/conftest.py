@@ -29,13 +29,10 @@ def made():
 
 
 @pytest.fixture
-def synchronizer(tmp_path):
-    """Run a synchronizer on plugins, given as {plugin: its options}."""
-    from servicegroup.synchronizer import Synchronizer
+def configured(tmp_path):
+    """Configure a synchronizer for plugins, given as {plugin: its options}."""
 
-    running = []
-
-    def run(**plugins):
+    def configure(**plugins):
         groups = {
             "synchronizer": {
                 "plugins": ",".join(plugins),
@@ -52,7 +49,20 @@ def synchronizer(tmp_path):
         file.write_text("\n".join(lines), encoding="utf-8")
         conf = cfg.ConfigOpts()
         conf([f"--config-file={file}"], project="servicegroup", use_env=False)
-        running.append(Synchronizer(conf))
+        return conf
+
+    return configure
+
+
+@pytest.fixture
+def synchronizer(configured):
+    """Run a synchronizer on plugins, given as {plugin: its options}."""
+    from servicegroup.synchronizer import Synchronizer
+
+    running = []
+
+    def run(**plugins):
+        running.append(Synchronizer(configured(**plugins)))
         running[-1].start()
         return running[-1]
 

@@ -4,9 +4,18 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from oslo_config import cfg
+from sources.publisher import Publisher
 from sources.scene import Picture
 
-from servicegroup.synchronizer import Deleted, Entity, Incomplete, Notification, PluginError
+from servicegroup.synchronizer import (
+    Deleted,
+    Entity,
+    Incomplete,
+    Notification,
+    PluginError,
+    examination,
+)
 from servicegroup.synchronizer.options import group_of
 from servicegroup.synchronizer.plugins.vitrage import events
 from servicegroup.synchronizer.plugins.vitrage.bus import VitrageNotificationsPlugin
@@ -201,7 +210,62 @@ def test_a_label_makes_several_of_one_plugin(synchronizer, rack):
         synchronizer(vitrage=rack.options)
 
 
-def test_without_vitrage_a_driver_has_to_be_named(made):
+@pytest.fixture
+def unread(monkeypatch):
+    """The global configuration of a process that does not use it."""
+    monkeypatch.setattr(cfg, "CONF", cfg.ConfigOpts())
+
+
+@pytest.fixture
+def daemons(monkeypatch):
+    """The global configuration of a daemon, which has read it."""
+    daemons = cfg.ConfigOpts()
+    daemons([], project="daemon", default_config_files=[])
+    monkeypatch.setattr(cfg, "CONF", daemons)
+    return daemons
+
+
+def test_without_vitrage_a_driver_has_to_be_named(made, unread):
     plugin = made(VitragePlugin, "vitrage/static")
-    with pytest.raises(RuntimeError, match="pip install vitrage, or set the driver option"):
+    with pytest.raises(PluginError, match="pip install vitrage, or set the driver option"):
         list(plugin.get_all())
+
+
+INSTANCE = "vitrage_notifications/nova.instance"
+
+
+def test_in_a_daemon_nothing_is_taken_off_the_bus(synchronizer, daemons, until):
+    picture = Picture()
+    with Publisher("fake://") as publisher:
+        sync = synchronizer(**{INSTANCE: {"transport_url": "fake://"}})
+        sync.register(["nova.instance"], picture)
+        publisher.say("info", "instance.power_off.end", id="a")
+        until(lambda: sync.status().sources[0].state == "failing")
+    (status,) = sync.status().sources
+    assert status.state == "failing"
+    assert "in a process that does not use it, as 'servicegroup synchronizer run'" in status.reason
+    assert "malformed" not in status.counts
+    picture.until(lambda: picture.statuses)
+    assert "the global cfg.CONF" in picture.statuses[0][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "well", "words"),
+    [
+        (RACK, {"driver": "sources.rack.RackDriver"}, True, "driver sources.rack.RackDriver"),
+        (RACK, {"driver": "no.such.Thing"}, False, "driver='no.such.Thing' cannot be imported"),
+        (INSTANCE, {"transport_url": "fake://"}, False, "pip install vitrage"),
+    ],
+)
+def test_the_doctor_makes_the_driver(configured, unread, name, options, well, words):
+    finding, *_ = examination.examine(configured(**{name: options}))
+    assert (finding.check, finding.well) == (f"plugin {name}", well)
+    assert words in finding.result
+    assert well or f"[{group_of(name)}]" in finding.remedy
+
+
+def test_the_doctor_in_a_daemon_does_not_blame_a_collector(configured, daemons):
+    """It has a process of its own, whose configuration it will be."""
+    finding, *_ = examination.examine(configured(**{"vitrage/static": {}}))
+    assert finding.well
+    assert finding.result.endswith("in a process of its own alone, so it was not")

@@ -138,6 +138,16 @@ class Notified(MessageBusPlugin):
         return items([dict(notification.payload)])
 
 
+class Unprepared(Notified):
+    """Cannot be prepared until it may."""
+
+    may = threading.Event()
+
+    def prepare(self):
+        if not self.may.is_set():
+            raise RuntimeError("install the planet")
+
+
 class Held(Notified):
     """Holds up whatever comes until it is let go."""
 

@@ -119,6 +119,20 @@ def test_what_cannot_be_understood_is_told_and_left_out(scene, bus, publisher, p
     assert "'thing.update' of 'thing.host'" in reason
 
 
+def test_nothing_is_heard_before_the_plugin_is_prepared(scene, bus, publisher, picture, until):
+    scripted.Unprepared.may.clear()
+    sync = scene.start("Unprepared", picture, own=bus)
+    until(lambda: sync.status().sources[0].state == "failing")
+    assert "install the planet" in sync.status().sources[0].reason
+    publisher.say(key="a", state="up")
+    scripted.Unprepared.may.set()
+    listens(sync, until)
+    publisher.say(key="b", state="up")
+    picture.until(lambda: "b" in picture.states)
+    counts = sync.status().sources[0].counts
+    assert (counts["reconciles"], "malformed" in counts) == (1, False)
+
+
 def test_a_type_that_only_the_bus_tells_cannot_be_polled(scene, bus, until):
     sync = scene.start("Notified", own=bus)
     with pytest.raises(NotCollected, match=r"test\.thing: only told by notifications"):

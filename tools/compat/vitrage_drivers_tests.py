@@ -6,6 +6,7 @@ import pathlib
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 from counted import counted
 from oslo_config import cfg
@@ -15,6 +16,7 @@ from plugins import payloads as say
 
 from servicegroup import synchronizer
 from servicegroup.synchronizer.plugins.vitrage.bus import VitrageNotificationsPlugin
+from servicegroup.synchronizer.plugins.vitrage.datasource import ConfigurationTaken
 
 OURS = "servicegroup.synchronizer.plugins.vitrage"
 TESTS = ["vitrage_drivers_tests"]
@@ -102,12 +104,30 @@ class Drivers(unittest.TestCase):
             assert picture.wait(lambda: picture.states == changed, PATIENCE)
             assert sorted(picture.changes) == [("delete", two), ("update", one)], "and nothing else"
 
-    def test_instance(self):
-        """The driver of nova.instance: its notifications."""
+    def _notified(self):
         options = {"datasource": None, "driver": None, "entity_types": []}
         options["config_file"] = [str(self.vitrage_conf)]
         context = synchronizer.Context("vitrage_notifications/nova.instance", options)
-        handlers, plugin = list(logging.getLogger().handlers), VitrageNotificationsPlugin(context)
+        return VitrageNotificationsPlugin(context)
+
+    def test_a_daemons_configuration(self):
+        """What a daemon has read stays as it is."""
+        daemons = cfg.ConfigOpts()
+        daemons([], project="daemon", default_config_files=[])
+        refused = ""
+        with unittest.mock.patch.object(cfg, "CONF", daemons):
+            try:
+                self._notified().prepare()
+            except ConfigurationTaken as error:
+                refused = str(error)
+        assert "servicegroup synchronizer run" in refused
+        assert "datasources" not in daemons
+        assert daemons.project == "daemon"
+
+    def test_instance(self):
+        """The driver of nova.instance: its notifications."""
+        handlers, plugin = list(logging.getLogger().handlers), self._notified()
+        plugin.prepare()
 
         def told(event_type, payload):
             said = (event_type, payload, "nova-compute:compute-1", "info", "1", "")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import functools
+import logging
 from collections.abc import Iterable
 
 from ...model import Deleted, Entity
 from ...plugin import Context, MessageBusPlugin, Notification
 from .collector import FURTHER
 from .datasource import OPTIONS, Datasource
+
+LOG = logging.getLogger(__name__)
 
 
 class VitrageNotificationsPlugin(MessageBusPlugin):
@@ -24,6 +27,21 @@ class VitrageNotificationsPlugin(MessageBusPlugin):
         super().__init__(context)
         self._source = Datasource(context)
         self.entity_types = self._source.entity_types
+
+    def prepare(self) -> None:
+        """Make the driver, and have it ask for all alarms if it compares with them.
+
+        :raises PluginError: it cannot be made here
+        """
+        self._source.prepare()
+        LOG.info("plugin %s hears %s", self.context.name, ", ".join(self._prefixes))
+
+    def probe(self) -> str:
+        """Make the driver.
+
+        :raises PluginError: it cannot be made here
+        """
+        return self._source.prepare()
 
     def entities(self, notification: Notification) -> Iterable[Entity | Deleted]:
         """Return what the driver makes of *notification*."""

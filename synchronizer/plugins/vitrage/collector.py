@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ...model import Deleted, Entity
 from ...plugin import Context, DeltaPlugin, Incomplete
-from .datasource import OPTIONS, Datasource
+from .datasource import OPTIONS, ConfigurationTaken, Datasource
 
 FIRST, FURTHER, CHANGES = "init_snapshot", "snapshot", "update"
 
@@ -27,6 +27,16 @@ class VitragePlugin(DeltaPlugin):
         self._source = Datasource(context)
         self.entity_types = self._source.entity_types
         self._action = FIRST
+
+    def probe(self) -> str:
+        """Make the driver. Its source is not asked: it would remember what it told.
+
+        :raises PluginError: it cannot be made
+        """
+        try:
+            return self._source.prepare()
+        except ConfigurationTaken:  # the collector's own process has its own
+            return "its driver can be made in a process of its own alone, so it was not"
 
     def get_all(self) -> Iterator[Entity | Deleted]:
         """Yield what there is."""

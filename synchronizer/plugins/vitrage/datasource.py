@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
+import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from oslo_config import cfg
 from oslo_utils import importutils
 
+from ...errors import PluginError
 from ...model import Deleted, Entity
 from ...plugin import Context
 from . import events
@@ -43,8 +46,15 @@ OPTIONS: Sequence[cfg.Opt] = (
 )
 
 
+_CONFIGURING = threading.Lock()
+
+
+class ConfigurationTaken(PluginError):
+    """Vitrage's drivers read the process's global configuration, and that is another's here."""
+
+
 class Datasource:
-    """A driver and whoever reads its events; both are loaded when they are first needed.
+    """A driver and whoever reads its events; made by :meth:`prepare`, or when first needed.
 
     :raises ValueError: it has no name
     """
@@ -60,11 +70,36 @@ class Datasource:
         self._driver: str | None = context.options["driver"]
         self._files: list[str] = context.options["config_file"]
 
+    def prepare(self) -> str:
+        """Make the driver and whoever reads its events; with Vitrage it takes seconds.
+
+        :returns: in a few words what was made
+        :raises ConfigurationTaken: not in this process
+        :raises PluginError: the message says what to do
+        """
+        kind = type(self.driver)
+        if self._driver is None:
+            try:
+                self._manager.get_transformer(self.name)
+            except Exception as error:
+                raise PluginError(
+                    f"Vitrage has no transformer for {self.name!r} ({error}): correct the "
+                    f"transformer option in [{self.name}] of vitrage.conf"
+                ) from error
+        return f"driver {kind.__module__}.{kind.__qualname__}"
+
     @functools.cached_property
     def driver(self) -> Any:
         """The one driver of this process: it may remember what it saw."""
         path = self._driver or self._configured.driver
-        kind: Any = importutils.import_class(path)
+        try:
+            kind: Any = importutils.import_class(path)
+        except Exception as error:
+            place = "the plugin's group" if self._driver else f"[{self.name}] of vitrage.conf"
+            raise PluginError(
+                f"driver={path!r} cannot be imported ({error}): correct the driver option in "
+                f"{place}, or install what it needs"
+            ) from error
         kind._datasource_name = self.name
         return kind()
 
@@ -86,29 +121,68 @@ class Datasource:
     @functools.cached_property
     def _configured(self) -> Any:
         """What Vitrage's configuration says of it."""
-        conf = cfg.CONF
-        if "datasources" not in conf:  # this process is not Vitrage's own
-            root = logging.getLogger()
-            handlers, level = list(root.handlers), root.level
-            _vitrage("common.config").parse_config(["vitrage"], self._files or None)
-            root.handlers[:], root.level = handlers, level  # its log is not ours
+        with _CONFIGURING:
+            conf = _configuration(self._files)
         if self.name not in conf.datasources.types:
-            raise ValueError(
+            raise PluginError(
                 f"vitrage.conf does not list {self.name!r} in [datasources] types: "
-                f"{', '.join(conf.datasources.types)}"
+                f"{', '.join(conf.datasources.types)}; add it there, or correct the plugin's name"
             )
-        return conf[self.name]
+        try:
+            return conf[self.name]
+        except cfg.NoSuchOptError as error:
+            raise PluginError(
+                f"Vitrage has no data source {self.name!r}: correct [datasources] types and path "
+                f"in vitrage.conf"
+            ) from error
 
     @functools.cached_property
     def _manager(self) -> Any:
         return _vitrage("entity_graph.processor.transformer_manager").TransformerManager()
 
 
+def _configuration(files: Sequence[str]) -> cfg.ConfigOpts:
+    """Return the global configuration, which all of Vitrage reads, as Vitrage's.
+
+    :raises ConfigurationTaken: it was read already, and from elsewhere
+    """
+    conf = cfg.CONF
+    if "config_file" in conf:  # an option of oslo.config's own, once it was read
+        if "datasources" not in conf:
+            raise ConfigurationTaken(
+                "Vitrage's drivers read the global cfg.CONF, which holds this process's own "
+                "configuration: run the plugin in a process that does not use it, as "
+                "'servicegroup synchronizer run' does, or set the driver option to a driver that "
+                "does not need Vitrage"
+            )
+        if files and list(files) != list(conf.config_file):
+            raise ConfigurationTaken(
+                f"this process has read Vitrage's configuration from "
+                f"{', '.join(conf.config_file)}: set the same config_file for all its data "
+                f"sources, not {', '.join(files)}"
+            )
+        return conf
+    config = _vitrage("common.config")
+    root = logging.getLogger()
+    handlers, level, hook = list(root.handlers), root.level, sys.excepthook
+    try:
+        config.parse_config(["vitrage"], list(files) or None)
+    except Exception as error:
+        conf.clear()  # so that the next try reads it
+        raise PluginError(
+            f"Vitrage's configuration cannot be read ({error}): correct vitrage.conf, or "
+            f"config_file in the plugin's group"
+        ) from error
+    finally:
+        root.handlers[:], root.level, sys.excepthook = handlers, level, hook  # its log is not ours
+    return conf
+
+
 def _vitrage(module: str) -> Any:
     try:
         return importlib.import_module(f"vitrage.{module}")
-    except ModuleNotFoundError as error:
-        raise RuntimeError(
+    except ImportError as error:
+        raise PluginError(
             f"Vitrage cannot be imported here ({error}): pip install vitrage, or set the driver "
             f"option to the class path of a driver that does not need it"
         ) from error
