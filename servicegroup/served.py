@@ -82,15 +82,16 @@ def _served(inventory: Inventory, shares: Shares, query: Query, hostname: str) -
     places = shares.places(hostname)
     if places is not None:  # they are there, and no others
         return iter(inventory.nodes(query._replace(places=places)) if places else ())
-    return itertools.islice(
-        (
-            node
-            for nodes in _chunks(inventory, query)
-            for node, owner in zip(nodes, _owners(shares, nodes), strict=True)
-            if owner == hostname
-        ),
-        query.limit,
-    )
+    return itertools.islice(_scattered(inventory, shares, query, hostname), query.limit)
+
+
+def _scattered(inventory: Inventory, shares: Shares, query: Query, hostname: str) -> Iterator[Node]:
+    given: set[str] = set()  # the chunks may have to begin again
+    for nodes in _chunks(inventory, query):
+        for node, owner in zip(nodes, _owners(shares, nodes), strict=True):
+            if owner == hostname and node.uuid not in given:
+                given.add(node.uuid)
+                yield node
 
 
 def _chunks(inventory: Inventory, query: Query) -> Iterator[list[Node]]:
@@ -109,7 +110,7 @@ def _after(inventory: Inventory, query: Query, nodes: list[Node]) -> list[Node]:
             return inventory.nodes(query._replace(marker=node.uuid))
         except NoSuchNode:
             pass
-    return inventory.nodes(query)
+    return inventory.nodes(query)  # none is left that says how far it was
 
 
 def _owners(shares: Shares, nodes: Sequence[Node]) -> Sequence[str | None]:

@@ -1,5 +1,6 @@
 """``[servicegroup_conductor] policy``: each other way to share the nodes, through all questions."""
 
+import itertools
 import json
 import random
 import uuid
@@ -206,14 +207,25 @@ def test_without_anybody_for_the_rest_a_table_says_so(make, options, nodes):
     assert f"names no conductor for node {nodes[0].uuid}: add it there, or set" in placed.reason
 
 
+def some_of_each(looks, found):
+    return found[-2:]
+
+
+def all_of_the_third(looks, found):
+    return found if looks == 3 else ()
+
+
 @pytest.mark.parametrize("policy", ["rendezvous"], indirect=True)
-def test_nodes_that_are_removed_between_two_looks_do_no_harm(conductors, fleet, nodes, monkeypatch):
+@pytest.mark.parametrize("gone", [some_of_each, all_of_the_third])
+def test_nodes_that_are_removed_between_two_looks_do_no_harm(
+    conductors, fleet, nodes, monkeypatch, gone
+):
     monkeypatch.setattr("servicegroup.served.CHUNK", 10)
     inventory, reads = conductors._inventory, []
-    asked = inventory.nodes
+    asked, looks = inventory.nodes, itertools.count(1)
 
     def removing(query):
-        for one in reads.pop()[-2:] if reads else ():  # gone since they were read
+        for one in gone(next(looks), reads.pop()) if reads else ():  # since they were read
             nodes.remove(one)
         found = asked(query)
         reads.append(found)
