@@ -59,6 +59,8 @@ class Expectation:
     now: float = 0.0
     places: dict[Key, Place] = field(default_factory=dict)
     pulses: dict[str, Pulse] = field(default_factory=dict)
+    #: Of whom a store may have evidence, though it had lost them when they left.
+    traces: set[Key] = field(default_factory=set)
     began: float = field(default_factory=time.monotonic)
 
     # -- what happens -------------------------------------------------------------------------
@@ -86,7 +88,9 @@ class Expectation:
     def left(self, member: Member, *, removed: bool) -> None:
         """Take note that a life left, or was *removed* by somebody else."""
         place = self.places.get(key_of(member))
-        if place is not None and place.left_at is None and life(place.member) == life(member):
+        if place is None:
+            self.traces.add(key_of(member))
+        elif place.left_at is None and life(place.member) == life(member):
             place.left_at, place.removed = self.now, removed
             if not removed and member.instance_id not in self._holding():
                 self.pulses[member.instance_id].forgotten = True
@@ -98,6 +102,7 @@ class Expectation:
 
     def lost_everything(self) -> None:
         """Take note that the store forgot all."""
+        self.traces.clear()
         self.places.clear()
         self.pulses.clear()
 
@@ -110,7 +115,9 @@ class Expectation:
     def incarnation(self, key: Key) -> tuple[int, bool]:
         """Return the incarnation of the next join, and whether it must be this one exactly."""
         place = self.places.get(key)
-        return (1, True) if place is None else (place.member.incarnation + 1, self.kept(place))
+        if place is None:
+            return 1, key not in self.traces
+        return place.member.incarnation + 1, self.kept(place)
 
     def update(self, member: Member) -> set[Loss | None]:
         """Return what an update of *member* may answer; ``None`` is success."""
