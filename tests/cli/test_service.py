@@ -10,6 +10,8 @@ import pytest
 import yaml
 from program.cli import HOST
 
+from servicegroup import ServiceGroup
+
 SHORT = ["Name", "Process Id", "Hostname", "Created At", "Status", "Uptime"]
 LONG = [*SHORT, "Group", "Member", "Reason", "Last Seen", "Enabled", "Version", "Attributes"]
 
@@ -90,14 +92,16 @@ def test_other_formats_hold_the_same(inside, member, name, read):
     assert one["Status"] == "up"
 
 
-def test_columns_can_be_chosen_and_sorted_by(inside, service_group):
-    for member_id in ("b", "c", "a"):
-        service_group.join("g", member_id, name=f"service-{member_id}")
-    done = inside("service", "list", "-f", "value", "-c", "Name", "--sort-column", "Name")
-    assert done.stdout.split() == ["service-a", "service-b", "service-c"]
-    done = inside("service", "list", "-f", "value", "-c", "Name", "--sort-column", "Uptime")
-    assert done.stdout.split() == ["service-a", "service-c", "service-b"]
-    assert done.stderr == ""
+def test_columns_can_be_chosen_and_sorted_by(inside, cli):
+    cli.configure(report_interval=60, service_down_time=600)  # a silence would begin uptimes anew
+    with ServiceGroup(cli.conf()) as group:
+        for member_id in ("b", "c", "a"):
+            group.join("g", member_id, name=f"service-{member_id}")
+        done = inside("service", "list", "-f", "value", "-c", "Name", "--sort-column", "Name")
+        assert done.stdout.split() == ["service-a", "service-b", "service-c"]
+        done = inside("service", "list", "-f", "value", "-c", "Name", "--sort-column", "Uptime")
+        assert done.stdout.split() == ["service-a", "service-c", "service-b"]
+        assert done.stderr == ""
 
 
 def test_filters(rows, service_group, member):

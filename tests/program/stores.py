@@ -20,6 +20,9 @@ def settings(server):
         kubeconfig = server.kubeconfig(server.folder / name, namespace=namespace)
         return {
             "OS_SERVICEGROUP__DRIVER": "k8s",
+            # Who has just started knows the server's clock to two seconds.
+            "OS_SERVICEGROUP__REPORT_INTERVAL": "1",
+            "OS_SERVICEGROUP__SERVICE_DOWN_TIME": "6",
             "OS_SERVICEGROUP_K8S__KUBECONFIG": str(kubeconfig),
         }
     return {
