@@ -49,6 +49,8 @@ def test_each_event_is_a_json_object(watched, service_group):
     service_group.services.force_down("g", "m", "fenced")
     assert event()["reason"] == "forced down: fenced"
     down = event()
+    if down["event"] == "unknown":  # on a slow machine the bystander may not be heard for a moment
+        down = event()
     assert (down["event"], down["state"]) == ("down", "down")
     assert down["reason"].startswith("forced down by the operator at ")
     service_group.services.unforce_down("g", "m")
@@ -99,6 +101,8 @@ def test_silence_is_seen(watched, steady, cli):
         seen.append(event()["event"])
     victim.send_signal(signal.SIGSTOP)
     down = event()
+    if down["event"] == "unknown":  # on a slow machine the bystander may not be heard for a moment
+        down = event()
     assert (down["event"], down["state"]) == ("down", "down")
     assert down["reason"].startswith("no beat for ")
     victim.send_signal(signal.SIGCONT)
