@@ -44,8 +44,8 @@ def fleet(make, daemon, point, eventually):
     """Make a fleet on servers: a member here, one in a daemon, and who looks at both."""
     onlookers = []
 
-    def fleet(address, **options):
-        point(address, root=f"/test-{uuid.uuid4()}")
+    def fleet(address, session=SESSION, **options):
+        point(address, root=f"/test-{uuid.uuid4()}", session_timeout=session)
         options["driver"] = "zookeeper"
         other = daemon(None, wait=False, **options)
         here = make(None, **options).join("g", "here")
@@ -194,13 +194,15 @@ class TestServers:
     @pytest.mark.parametrize("how", ["killed", "paused"])
     def test_a_server_that_comes_back_with_its_data(self, zookeeper_server, fleet, eventually, how):
         server = zookeeper_server()
-        here, other, onlooker = fleet(server.address)
+        # Who is not back within one session after the server is down: a slow machine has more.
+        session = 2 * SESSION
+        here, other, onlooker = fleet(server.address, session, service_down_time=4 * DOWN)
         if how == "killed":
             server.kill()
         else:
             server.pause()
         eventually(lambda: onlooker.latest("here") == {State.UNKNOWN})
-        time.sleep(2 * SESSION)
+        time.sleep(2 * session)
         if how == "killed":
             server.start()
         else:
