@@ -100,7 +100,7 @@ class TestAccuracy:
         recording.beats("p", end=FAULT).beats("p", begin=cut[1] + 0.1, end=END + 2)
         about = {"fault": "black_hole", "target": "p", "actor": "p"}
         recording.note(cut[1], "director", "fault", begin=cut[0], **about)
-        recording.says("down", cut[0] + 0.9).says("down", cut[0] + 1.6)
+        recording.says("down", cut[0] + 1.3).says("down", cut[0] + 1.6)
         [(kind, words)] = recording.violations()
         assert (kind, "says down" in words) == ("accuracy", True)
 

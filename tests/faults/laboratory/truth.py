@@ -12,6 +12,8 @@ from faults.laboratory.times import ROOM, Times
 UP, DOWN, UNKNOWN, GONE = "up", "down", "unknown", "gone"
 #: Store faults that take it away; the others are a step of its clock and the loss of data.
 AWAY = ("outage",)
+#: Seconds after the end of an outage within which it is written down.
+WRITTEN_LATE = 0.1
 #: Seconds after the start of a process for which its guardian may still be starting.
 GUARDIAN_READY = 3.0
 
@@ -152,7 +154,7 @@ class Truth:
         silent = (heard, min(first, moment))
         kept = [(max(begin, heard), min(end, moment)) for begin, end in impeded]
         alone = any(
-            end - begin - measure((begin, end), self.away) >= self.times.silence - ROOM
+            end - begin - measure((begin, end), self.away) >= self.times.silence - WRITTEN_LATE
             for begin, end in kept
         )
         mostly = silent[1] - silent[0] - measure(silent, impeded) <= self.times.silence
