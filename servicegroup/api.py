@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
 
-from servicegroup import config, lifetime, loading
+from servicegroup import config, lifetime, loading, tables
 from servicegroup.exceptions import (
-    ConfigurationError,
     DriverUnavailable,
     LivenessUnknown,
-    MemberExists,
     ServiceGroupError,
 )
 from servicegroup.membership import Health, Membership, OnLost
@@ -134,7 +132,7 @@ class ServiceGroup:
             instance_id=process.instance_id,
         )
         if not takeover:
-            self._refuse_if_alive(process, member)
+            process.refuse_if_alive(member)
         return process.heart.join(member, wait=wait, on_lost=on_lost, health=health)
 
     def membership(self, group_id: str, member_id: str) -> Membership | None:
@@ -267,18 +265,7 @@ class ServiceGroup:
         :raises ConfigurationError: it never will as configured, such as a database without tables
         """
         check_text("group id", group_id)
-        process = self._running()
-        watch = Watch(
-            group_id,
-            process.door,
-            process.observer,
-            self.settings,
-            bystander=process.bystander,
-            closed=process.watches.discard,
-        )
-        process.watches.add(watch)
-        watch.start(self.settings.stop_deadline)
-        return watch
+        return self._running().watch(group_id)
 
     @property
     def services(self) -> Services:
@@ -286,17 +273,7 @@ class ServiceGroup:
 
         :raises ConfigurationError: none are in use
         """
-        from servicegroup.services import Services
-
-        process = self._running()
-        if process.records is None:
-            raise ConfigurationError(
-                f"there are no service records beside driver={self.settings.driver}: set "
-                f"[servicegroup_database] connection, or [servicegroup] use_records=true"
-            )
-        records = getattr(process.records.driver, "records")  # noqa: B009
-        door, observer, aside = process.door, process.observer, process.remove_aside
-        return Services(records, process.records, door, observer, aside)
+        return tables.services(self._running())
 
     @property
     def roster(self) -> Roster:
@@ -348,16 +325,7 @@ class ServiceGroup:
         """
         if self._own_inventory is not None:
             return self._own_inventory
-        from servicegroup.db.inventory import SqlInventory
-
-        process = self._running()
-        records = process.records
-        if records is None:
-            raise ConfigurationError(
-                f"there is no inventory beside driver={self.settings.driver}: set "
-                f"[servicegroup_database] connection, or pass ServiceGroup(conf, inventory=...)"
-            )
-        return SqlInventory(getattr(records.driver, "records").database, records.run)  # noqa: B009
+        return tables.inventory(self._running())
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -417,16 +385,6 @@ class ServiceGroup:
         glances = self._running().glances
         verdict = glances.verdict(group_id, member_id, max_age, counted=counted)
         return Liveness(State.DOWN, Cause.NO_MEMBER) if verdict is None else verdict
-
-    def _refuse_if_alive(self, process: Process, member: Member) -> None:
-        observer = process.observer
-        for status in observer.each(observer.look(member.group_id, [member.member_id])):
-            if status.state is not State.DOWN:
-                raise MemberExists(
-                    f"member {member.member_id!r} of group {member.group_id!r} is held by process "
-                    f"{status.process_id} on host {status.hostname} ({status.reason}); stop that "
-                    f"one, choose another member id, or join with takeover=True"
-                )
 
 
 def _driver_name(conf: cfg.ConfigOpts) -> str:

@@ -17,10 +17,16 @@ from servicegroup.bystander import Bystander
 from servicegroup.clock import boottime
 from servicegroup.door import Door
 from servicegroup.driver import Capability, Context, Driver
-from servicegroup.exceptions import ConfigurationError, NotSupported, ServiceGroupError
+from servicegroup.exceptions import (
+    ConfigurationError,
+    MemberExists,
+    NotSupported,
+    ServiceGroupError,
+)
 from servicegroup.glances import Glances
 from servicegroup.guardian.handle import REASON, Guardian
 from servicegroup.heart import Heart
+from servicegroup.model import Member, State
 from servicegroup.observer import Observer
 from servicegroup.report import Report
 from servicegroup.seats import Seats
@@ -49,6 +55,7 @@ class Process:
         kind: type[Driver],
         further: Mapping[str, type[Driver]],
     ) -> None:
+        self._settings = settings
         self.pid = os.getpid()
         self.instance_id = str(uuid.uuid4())
         context = Context(conf, settings, self.instance_id)
@@ -121,6 +128,33 @@ class Process:
         for door in self.doors():
             if door.told is None:
                 door.told = functools.partial(told, door.name)
+
+    def watch(self, group_id: str) -> Watch:
+        """Open a watch, which is closed with this; see :meth:`servicegroup.ServiceGroup.watch`."""
+        watch = Watch(
+            group_id,
+            self.door,
+            self.observer,
+            self._settings,
+            bystander=self.bystander,
+            closed=self.watches.discard,
+        )
+        self.watches.add(watch)
+        watch.start(self._settings.stop_deadline)
+        return watch
+
+    def refuse_if_alive(self, member: Member) -> None:
+        """Look whether another life holds this member id.
+
+        :raises MemberExists: it does, and is not known to be dead
+        """
+        for status in self.observer.each(self.observer.look(member.group_id, [member.member_id])):
+            if status.state is not State.DOWN:
+                raise MemberExists(
+                    f"member {member.member_id!r} of group {member.group_id!r} is held by process "
+                    f"{status.process_id} on host {status.hostname} ({status.reason}); stop that "
+                    f"one, choose another member id, or join with takeover=True"
+                )
 
     def remove(self, group_id: str, member_id: str) -> bool:
         """Take a member out of every store, whoever holds it; returns whether there was one."""

@@ -33,7 +33,7 @@ FLOORS: dict[str, list[set[str]]] = {
     ],
     "F3": [
         {"process", "lifetime", "services", "schema", "spelling", "conductors", "hypervisors"},
-        {"roster"},
+        {"roster", "tables"},
         {"readiness"},
         {"api"},
         {"__init__", "doctor"},
