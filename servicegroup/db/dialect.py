@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
@@ -22,6 +24,8 @@ _SHORTEST_CONNECT = 2
 _MIGRATION_LOCK = 7308895158390256737
 #: ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR.
 _DENIED = (1044, 1142, 1143)
+#: Seconds until a refused connection to a new file asks again.
+_ASK_AGAIN = 0.01
 
 
 class Dialect:
@@ -55,9 +59,26 @@ class Dialect:
     def connected(self, connection: Any) -> None:
         """Prepare a fresh connection of the client library."""
         connection.isolation_level = None  # no BEGIN behind our back
-        connection.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         boot_clock.install(connection)
+
+    def _write_ahead(self, connection: sqlite3.Connection) -> None:
+        """Switch to a write-ahead log; SQLite's own waiting does not cover a file's first switch.
+
+        Beside one that switches, or writes the old way, it refuses at once: two that hold the file
+        for reading, and both want it for themselves, could wait for one another for ever.
+        """
+        end = time.monotonic() + self.timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                    raise
+                time.sleep(_ASK_AGAIN)
+            else:
+                return
 
     def returned(self, connection: Any) -> None:
         """Let go of what a connection of the client library need not keep while it is idle."""

@@ -1,8 +1,11 @@
 """Many processes at the same time: nobody is refused, and everybody knows whose it is."""
 
 import random
+import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 from fleet.group import configuration
@@ -75,6 +78,18 @@ def test_six_processes_upgrade_one_empty_database(empty_url):
     )
     assert done.stdout == f"{[0] * 6}\n", done.stderr
     assert schema.read(configuration(empty_url)).is_current
+
+
+def test_a_new_file_that_another_writes_is_waited_for(tmp_path):
+    file = tmp_path / "servicegroup.sqlite"
+    upgraded = threading.Thread(target=schema.upgrade, args=[configuration(f"sqlite:///{file}")])
+    with sqlite3.connect(file, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")  # beside it, SQLite refuses the first switch at once
+        upgraded.start()
+        time.sleep(0.5)
+        other.execute("COMMIT")
+    upgraded.join()
+    assert schema.read(configuration(f"sqlite:///{file}")).is_current
 
 
 def test_eight_processes_make_the_default_database(daemon, tmp_path):
