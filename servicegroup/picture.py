@@ -23,10 +23,11 @@ class _Mark(enum.Enum):
 
 
 class Seen(NamedTuple):
-    """A judged member and when, by the watch's own clock, its sign of life was given."""
+    """A judged member; when its sign of life was given, and its state began, by our own clock."""
 
     status: MemberStatus
     heard_at: float
+    since_at: float | None
 
 
 class Picture:
@@ -130,10 +131,14 @@ class Picture:
             status = status._replace(liveness=verdict._replace(age=age, since=since))
         if age is not None and heard_at + self._limit < self._earliest and status.is_up:
             self._earliest = heard_at + self._limit
+        since = status.liveness.since
+        since_at = None if since is None else now - since
         if before is not None and not changed(before.status, status):
-            self._current[member_id] = before._replace(heard_at=heard_at)
+            if _same_words(before.status.liveness, status.liveness):
+                status = before.status  # the one that was told: kept once
+            self._current[member_id] = Seen(status, heard_at, since_at)
             return
-        self._current[member_id] = Seen(status, heard_at)
+        self._current[member_id] = Seen(status, heard_at, since_at)
         self._pending[member_id] = None
         unsure = status.state is State.UNKNOWN
         self.up[member_id] = None if unsure else status.is_up
@@ -178,17 +183,24 @@ class Picture:
 
     @staticmethod
     def _aged(seen: Seen, now: float) -> MemberStatus:
-        liveness = seen.status.liveness
-        if liveness.age is None:
-            return seen.status
-        age, since = now - seen.heard_at, liveness.since
-        grown = None if since is None else since + age - liveness.age
-        return seen.status._replace(liveness=liveness._replace(age=age, since=grown))
+        status, heard_at, since_at = seen
+        age = None if status.liveness.age is None else now - heard_at
+        since = None if since_at is None else now - since_at
+        return status._replace(liveness=status.liveness._replace(age=age, since=since))
 
 
 def _expires(seen: Seen) -> bool:
     verdict = seen.status.liveness
     return verdict.age is not None and verdict.is_up
+
+
+def _same_words(was: Liveness, verdict: Liveness) -> bool:
+    """Whether only times tell two verdicts of one state apart."""
+    return (
+        was.cause is verdict.cause
+        and was.detail == verdict.detail
+        and (was.age is None) is (verdict.age is None)
+    )
 
 
 def _same_silence(before: Seen, status: MemberStatus, heard_at: float) -> bool:

@@ -165,6 +165,32 @@ def test_ages_grow_in_the_view():
     assert picture.statuses(103.0)[0].liveness.since == 3.0
 
 
+def test_what_is_seen_again_is_told_as_it_is_now():
+    picture = Picture("g", LIMIT)
+    present = status("z")._replace(liveness=Liveness(State.UP, Cause.PRESENT, None, 10.0))
+    picture.replace([verdict("a", age=2.0, since=100.0), present], 1000.0)
+    picture.replace([verdict("a", age=1.0, since=150.0), present], 1050.0)
+    seen = picture.status("a", 1053.0).liveness
+    assert (seen.age, seen.since) == (4.0, 153.0)
+    assert picture.status("z", 1053.0).liveness.since == 13.0
+    picture.merge([verdict("a", age=1.0, since=3.0)], 1060.0)  # it had been down between two looks
+    assert picture.status("a", 1060.0).uptime == 3.0
+
+
+def test_another_reason_for_the_same_state_is_no_event_but_the_reason_from_then_on():
+    picture = Picture("g", LIMIT)
+    picture.replace([silent(70.0, Cause.SILENT)], 100.0)
+    drain(picture)
+    ended = Liveness(State.DOWN, Cause.ENDED, 71.0, 0.5, detail="process ended without leaving")
+    picture.merge([status()._replace(liveness=ended)], 101.0)
+    assert drain(picture) == []
+    assert picture.status("m", 101.0).reason == "process ended without leaving"
+
+
+def verdict(member_id, *, age, since):
+    return status(member_id)._replace(liveness=Liveness(State.UP, Cause.BEATS, age, since, LIMIT))
+
+
 steps = st.lists(
     st.tuples(
         st.sampled_from(["put", "left", "fetch"]),
