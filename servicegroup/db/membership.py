@@ -183,7 +183,7 @@ class Membership:
     ) -> None:
         """Store *members* under their instances and tell those that held them before."""
         fresh, again = [], []
-        for member in members:
+        for member in sorted(members, key=_key):
             values = _values(member, now, wall)
             row = rows.get(_key(member))
             if row is None:
