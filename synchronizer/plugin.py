@@ -178,6 +178,8 @@ class Feed(Protocol):
     def complete(self, items: Iterable[Item], since: int) -> None:
         """Take in everything there is: what is missing is deleted.
 
+        :param items: nothing else is taken in while they are iterated over: an iterator that asks
+            the source then cannot bring anything older than what was taken in before
         :param since: the :meth:`mark` taken before the source was asked
         """
 

@@ -46,18 +46,20 @@ class MembersPlugin(StreamPlugin):
         super().__init__(context)
         self._watches: dict[str, Watch] = {}
         self._events: queue.SimpleQueue[tuple[str, Event]] = queue.SimpleQueue()
+        #: Groups whose watch does not know how they are.
         self._stale: set[str] = set()
+        #: Whether everything has to be read again.
+        self._lacking = True
         self._service_group: ServiceGroup | None = None
         self._watching = threading.Event()
 
-    def get_all(self) -> list[Entity]:
+    def get_all(self) -> Iterator[Entity]:
         """Ask the store."""
         self._watching.wait(LOADING)
         service_group = self._service_group
         if service_group is None:
             raise RuntimeError("it is not watching yet")
-        groups = self.option["groups"] or service_group.groups()
-        return [entity(one) for group in groups for one in service_group.get_members(group)]
+        return self._everybody(service_group)
 
     def run(self, feed: Feed, stopping: threading.Event) -> None:
         """Watch all groups, new ones as soon as they are seen."""
@@ -65,7 +67,8 @@ class MembersPlugin(StreamPlugin):
         with ServiceGroup(self.context.conf) as service_group:
             self._service_group = service_group
             self._watching.set()
-            self._watches, self._stale = {}, set()
+            self._watches, self._events = {}, queue.SimpleQueue()
+            self._stale, self._lacking = set(), True
             look_at = boottime()
             try:
                 while not stopping.is_set():
@@ -73,6 +76,8 @@ class MembersPlugin(StreamPlugin):
                         look_at = boottime() + GROUPS_EVERY
                         self._look_for_groups(feed, service_group)
                     self._tell(feed)
+                    if self._lacking and not self._stale:
+                        self._complete(feed, service_group)  # newer than what was just told
             finally:
                 self._watching.clear()
                 self._service_group = None
@@ -81,19 +86,18 @@ class MembersPlugin(StreamPlugin):
 
     def _look_for_groups(self, feed: Feed, service_group: ServiceGroup) -> None:
         try:
-            groups = self.option["groups"] or service_group.groups()
+            groups = self._groups(service_group)
         except DriverUnavailable as error:
             feed.failing(str(error))
+            self._lacking = True
             return
         for group in set(groups) - self._watches.keys():
+            self._stale.add(group)
             watch = self._watches[group] = service_group.watch(group)
             name = f"synchronizer-{self.context.name}-{group}"
             threading.Thread(
                 target=self._follow, args=(group, watch), name=name, daemon=True
             ).start()
-        if not groups:
-            feed.complete([], feed.mark())
-            feed.recovered()
 
     def _follow(self, group: str, watch: Watch) -> None:
         for event in watch:
@@ -102,24 +106,29 @@ class MembersPlugin(StreamPlugin):
     def _tell(self, feed: Feed) -> None:
         """Wait a moment for events, and tell what they say."""
         changes: list[Entity | Deleted] = []
-        again = False
         for group, event in self._came():
             if event.type is EventType.STALE:
                 self._stale.add(group)
+                self._lacking = True
                 feed.failing(f"group {group!r} cannot be read: {event.reason}")
             elif event.type in (EventType.READY, EventType.FRESH):
                 self._stale.discard(group)
-                again = True
             elif event.status is not None:
                 gone = event.type is EventType.LEFT
                 told = entity(event.status)
                 changes.append(Deleted(told.key, TYPE) if gone else told)
-        if again and not self._stale:
-            since = feed.mark()
-            feed.complete(self._everybody(), since)
-            feed.recovered()
-        elif changes:
+        if changes and not self._lacking:
             feed.changed(changes)
+
+    def _complete(self, feed: Feed, service_group: ServiceGroup) -> None:
+        """Read everything: what went while nobody watched was told by no event."""
+        try:
+            feed.complete(self._everybody(service_group), feed.mark())
+        except DriverUnavailable as error:
+            feed.failing(str(error))
+        else:
+            self._lacking = False
+            feed.recovered()
 
     def _came(self) -> Iterator[tuple[str, Event]]:
         try:
@@ -129,8 +138,13 @@ class MembersPlugin(StreamPlugin):
         except queue.Empty:
             return
 
-    def _everybody(self) -> list[Entity]:
-        return [entity(one) for watch in self._watches.values() for one in watch.members]
+    def _groups(self, service_group: ServiceGroup) -> list[str]:
+        return self.option["groups"] or service_group.groups()
+
+    def _everybody(self, service_group: ServiceGroup) -> Iterator[Entity]:
+        """Ask for everybody when the first one is wanted: nothing is told meanwhile."""
+        for group in self._groups(service_group):
+            yield from map(entity, service_group.get_members(group))
 
 
 def entity(status: MemberStatus) -> Entity:

@@ -1,11 +1,14 @@
 """Our own members as entities."""
 
+import threading
+
 import pytest
 from oslo_config import cfg
 from sources.scene import Picture
 
 from servicegroup import ServiceGroup
-from servicegroup.synchronizer import Synchronizer
+from servicegroup.synchronizer import Op, Synchronizer
+from servicegroup.synchronizer.plugins import members
 from servicegroup.synchronizer.plugins.members import TYPE
 
 
@@ -44,3 +47,29 @@ def test_members_come_and_go(conf):
             second.leave()
             picture.until_states(**{"compute/node-1": "up"})
     assert not picture.gaps
+
+
+def test_who_joins_while_groups_are_read_stays(conf, monkeypatch, until):
+    picture, read, joined = Picture(), threading.Event(), threading.Event()
+    groups = ServiceGroup.groups
+
+    def slow(self):
+        answer = groups(self)
+        if not read.is_set():
+            read.set()
+            joined.wait()
+        return answer
+
+    monkeypatch.setattr(ServiceGroup, "groups", slow)
+    monkeypatch.setattr(members, "GROUPS_EVERY", 0.1)
+    sync = Synchronizer(conf)
+    sync.register([TYPE], picture)
+    with ServiceGroup(conf) as daemon, sync:
+        read.wait()
+        daemon.join("compute", "node-1")
+        assert [one.key for one in sync.get_all([TYPE]).entities] == ["compute/node-1"]
+        joined.set()
+        until(lambda: sync.status().sources[0].counts["polls"] >= 2)
+        daemon.join("compute", "node-2")
+        picture.until_states(**{"compute/node-1": "up", "compute/node-2": "up"})
+    assert Op.DELETE not in [event.op for event in picture.events]
