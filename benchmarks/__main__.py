@@ -39,7 +39,7 @@ def main() -> int:
     for name in names:
         with kind(name).serve() as place:
             sizes = asked.sizes or place.sizes
-            figures = list(_measured(place, sizes, quick=asked.quick))
+            figures = list(_told(place, _measured(place, sizes, quick=asked.quick)))
             pieces.append(page.section(place, figures))
             measured[place.title.split()[0]] = figures
         print(pieces[-1], flush=True)
@@ -103,7 +103,6 @@ def _measured(place: Place, sizes: Sequence[int], *, quick: bool) -> Iterator[Fi
         storm = Storm(place, rivals[:1], 1, 2) if quick else Storm(place, rivals, 3)
         yield from measures.beats()
         for size in sizes:
-            _say(f"{place.name}: {size:,} members")
             fleet.set_size(size)
             yield from measures.listings(size)
             yield from measures.questions(size)
@@ -125,9 +124,15 @@ def _measured(place: Place, sizes: Sequence[int], *, quick: bool) -> Iterator[Fi
                 yield figure._replace(operation=f"{figure.operation}, of {FEW} processes")
 
 
-def _say(words: str) -> None:
-    if sys.stderr.isatty():
-        print(words, file=sys.stderr, flush=True)
+def _told(place: Place, figures: Iterator[Figure]) -> Iterator[Figure]:
+    """Say on standard error what has just been measured, and how long that took."""
+    since = time.monotonic()
+    for figure in figures:
+        members = "" if figure.members is None else f", {figure.members:,} members"
+        taken = time.monotonic() - since
+        print(f"{place.name}: {figure.operation}{members} ({taken:.1f} s)", file=sys.stderr)
+        yield figure
+        since = time.monotonic()
 
 
 def _arguments() -> argparse.Namespace:
