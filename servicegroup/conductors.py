@@ -133,15 +133,19 @@ class Conductors:
             return sorted(self._conductors.values(), key=lambda one: one.hostname)
 
     def get(self, hostname: str) -> Conductor:
-        """Return one conductor.
+        """Return one conductor. Where they are followed, it costs the same whatever their number.
 
         :raises InvalidMember: no host name
         :raises NoSuchConductor: there is none
         """
         check_hostname(hostname)
         with self._lock:
-            self._refresh(ages=True)
-            return self._known(hostname)
+            self._refresh()
+            one, watch = self._known(hostname), self._watch
+            if watch is None or watch.closed:
+                return one
+            verdict = watch.liveness(hostname)
+            return self._conductor(one.status._replace(liveness=verdict), one)
 
     def follow(self) -> Watch:
         """Keep the conductors in memory from now on, until the watch that is returned is closed.

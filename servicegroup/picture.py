@@ -16,6 +16,9 @@ from servicegroup.diff import changed, diff
 from servicegroup.model import EventType, Member, State
 from servicegroup.status import Cause, Event, Liveness, MemberStatus
 
+#: What ``_replace`` would do, in a quarter of the time: a view has tens of thousands of members.
+_made = tuple.__new__
+
 
 class _Mark(enum.Enum):
     READY = "ready"
@@ -183,10 +186,12 @@ class Picture:
 
     @staticmethod
     def _aged(seen: Seen, now: float) -> MemberStatus:
-        status, heard_at, since_at = seen
-        age = None if status.liveness.age is None else now - heard_at
+        (member, verdict, record), heard_at, since_at = seen
+        state, cause, age, _, *rest = verdict
+        age = None if age is None else now - heard_at
         since = None if since_at is None else now - since_at
-        return status._replace(liveness=status.liveness._replace(age=age, since=since))
+        aged = _made(Liveness, (state, cause, age, since, *rest))
+        return _made(MemberStatus, (member, aged, record))
 
 
 def _expires(seen: Seen) -> bool:

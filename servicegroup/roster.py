@@ -41,7 +41,7 @@ class Roster:
             statuses = self._members(group_id)
         else:
             statuses = self._services.statuses(group_id, left=left, unrecorded=True)
-        return sorted(statuses, key=lambda status: (status.group_id, status.member_id))
+        return sorted(statuses, key=lambda status: status.member[:2])
 
     def get(self, group_id: str, member_id: str) -> MemberStatus:
         """Return one member, or one that left and has a record.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from servicegroup.flaps import Flaps, flapping
@@ -30,10 +31,6 @@ class Cause(enum.Enum):
     VANISHED = "no longer in the store, without a trace of leaving"
     UNREACHABLE = "the store did not answer: {detail}"
     STALE = "the view is {age} old: the store could not be read since"
-
-
-#: Causes whose sentence names the limit.
-_LIMITED = frozenset(cause for cause in Cause if "{limit}" in cause.value)
 
 
 class Liveness(NamedTuple):
@@ -65,13 +62,14 @@ class Liveness(NamedTuple):
         By our own wall clock; ``None`` where no store knows.
         """
         ago = 0.0 if self.age is None and self.is_up else self.age
-        return None if ago is None else datetime.now(UTC) - timedelta(seconds=ago)
+        return None if ago is None else datetime.fromtimestamp(time.time() - ago, UTC)
 
     @property
     def reason(self) -> str:
         """Why, in one line of words for an operator."""
-        limit = in_words(self.limit) if self.cause in _LIMITED else ""
-        words = self.cause.value.format(age=in_words(self.age), limit=limit, detail=self.detail)
+        words: str = self.cause.value
+        limit = in_words(self.limit) if "{limit}" in words else ""
+        words = words.format(age=in_words(self.age), limit=limit, detail=self.detail)
         if self.state is State.UP and self.detail:
             words = f"{words} ({self.detail})"
         if self.workers is not None:
@@ -180,6 +178,8 @@ def in_words(seconds: float | None) -> str:
     if seconds < 10:
         return f"{seconds:.1f} s"
     rest = round(seconds)
+    if rest < 60:  # as nearly all ages are
+        return f"{rest} s"
     parts = []
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         count, rest = divmod(rest, size)

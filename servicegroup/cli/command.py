@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import cliff.command
@@ -113,6 +113,17 @@ class Face(cliff.command.Command):
 
 class Command(Face):
     """A command whose output is its own."""
+
+    def for_each(self, names: Iterable[str], do: Callable[[str], object]) -> int:
+        """Do something with each; one that is not there does not keep the others."""
+        result = YES
+        for name in names:
+            try:
+                do(name)
+            except _NO as error:
+                self.app.complain(error, foreseen=True)
+                result = NO
+        return result
 
 
 class Lister(Face, cliff.lister.Lister):

@@ -7,18 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from servicegroup.cli.columns import Cell, verdict
-from servicegroup.cli.command import (
-    NO,
-    YES,
-    Command,
-    Lister,
-    ShowOne,
-    changed,
-    given,
-    option,
-)
+from servicegroup.cli.command import YES, Command, Lister, ShowOne, changed, given, option
 from servicegroup.cli.terminal import Terminal
-from servicegroup.exceptions import NoSuchHypervisor
 from servicegroup.hypervisors import HypervisorStatus
 from servicegroup.intake import HYPERVISOR_FIELDS
 
@@ -190,15 +180,9 @@ class Delete(Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        """Remove each; one that is not there does not keep the others."""
-        result = YES
-        for hypervisor in parsed_args.hypervisors:
-            try:
-                self.service_group.inventory.delete_hypervisor(hypervisor)
-            except NoSuchHypervisor as error:
-                self.app.complain(error, foreseen=True)
-                result = NO
-        return result
+        """Remove."""
+        inventory = self.service_group.inventory
+        return self.for_each(parsed_args.hypervisors, inventory.delete_hypervisor)
 
 
 def _with_hypervisor(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -7,18 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from servicegroup.cli.columns import Cell, wall, yes_no
-from servicegroup.cli.command import (
-    NO,
-    YES,
-    Command,
-    Lister,
-    ShowOne,
-    changed,
-    given,
-    option,
-)
+from servicegroup.cli.command import YES, Command, Lister, ShowOne, changed, given, option
 from servicegroup.conductor import PlacedNode
-from servicegroup.exceptions import NoSuchNode
 from servicegroup.inventory import SORT_KEYS, Query
 
 _COLUMNS: Mapping[str, Callable[[PlacedNode], Any]] = {
@@ -211,15 +201,8 @@ class Delete(Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        """Remove each; one that is not there does not keep the others."""
-        result = YES
-        for node in parsed_args.nodes:
-            try:
-                self.service_group.inventory.delete_node(node)
-            except NoSuchNode as error:
-                self.app.complain(error, foreseen=True)
-                result = NO
-        return result
+        """Remove."""
+        return self.for_each(parsed_args.nodes, self.service_group.inventory.delete_node)
 
 
 def _with_node(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from servicegroup.cli import columns
-from servicegroup.cli.command import NO, YES, Command, Lister, ShowOne, UsageError
-from servicegroup.exceptions import NoSuchService
+from servicegroup.cli.command import YES, Command, Lister, ShowOne, UsageError
 from servicegroup.model import State
 
 
@@ -136,15 +136,9 @@ class Delete(Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        """Remove each; one that is not there does not keep the others."""
-        result = YES
-        for member in parsed_args.members:
-            try:
-                self.service_group.roster.delete(parsed_args.group, member)
-            except NoSuchService as error:
-                self.app.complain(error, foreseen=True)
-                result = NO
-        return result
+        """Remove."""
+        delete = functools.partial(self.service_group.roster.delete, parsed_args.group)
+        return self.for_each(parsed_args.members, delete)
 
 
 def _with_member(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -52,6 +53,10 @@ def updated_at(status: MemberStatus) -> datetime | None:
     return heard
 
 
+def _without_zone(when: datetime) -> str:
+    return when.isoformat(timespec="microseconds").removesuffix("+00:00")
+
+
 class _Services(Resource):
     def row(self, status: MemberStatus, version: Version) -> dict[str, Any]:
         """Return a service as Nova shows it."""
@@ -64,7 +69,7 @@ class _Services(Resource):
             "zone": self.zone(member),
             "status": "enabled" if status.enabled else "disabled",
             "state": "up" if self.view.verdicts.is_up(status) else "down",
-            "updated_at": None if when is None else when.strftime("%Y-%m-%dT%H:%M:%S.%f"),
+            "updated_at": None if when is None else _without_zone(when),
             "disabled_reason": None if record is None else record.disabled_reason,
         }
         if version >= FORCED_DOWN:
@@ -78,7 +83,7 @@ class _Services(Resource):
         zone = member.attributes.get("availability_zone")
         return zone if isinstance(zone, str) and zone else "nova"
 
-    @property
+    @functools.cached_property
     def compute_group(self) -> str:
         """The group whose members run hypervisors."""
         return self.view.service_group.settings.hypervisor_group

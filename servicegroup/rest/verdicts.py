@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from servicegroup.clock import boottime
 from servicegroup.exceptions import LivenessUnknown
@@ -46,11 +46,12 @@ class Verdicts:
             )
         return known
 
-    def forget_others(self, statuses: Iterable[MemberStatus]) -> None:
+    def forget_others(self, statuses: Collection[MemberStatus]) -> None:
         """Forget all members but these, where many more are remembered than there are."""
+        if len(self._known) <= 2 * len(statuses) + 1000:
+            return
         present = {(one.group_id, one.member_id) for one in statuses}
-        if len(self._known) > 2 * len(present) + 1000:
-            self._known = {key: up for key, up in self._known.items() if key in present}
-            self._unknown_since = {
-                key: since for key, since in self._unknown_since.items() if key in present
-            }
+        self._known = {key: up for key, up in self._known.items() if key in present}
+        self._unknown_since = {
+            key: since for key, since in self._unknown_since.items() if key in present
+        }

@@ -251,6 +251,22 @@ def test_following_takes_no_looks(conductors, join, nodes, store, eventually):
     assert conductors.list() == []
 
 
+def test_one_of_those_followed_costs_no_look_at_the_others(conductors, join, store, eventually):
+    for number in range(20):
+        join(f"c{number}")
+    with conductors.follow() as watch:
+        eventually(lambda: len(watch.members) == 20 and conductors.get("c7").alive)
+        described, made = [], conductors._conductor
+        conductors._conductor = lambda *some: described.append(some) or made(*some)
+        before = conductors.get("c7")
+        eventually(lambda: conductors.get("c7").last_seen != before.last_seen)
+        assert {status.member_id for status, _ in described} == {"c7"}
+        store.unavailable = True
+        eventually(lambda: conductors.get("c7").state is State.UNKNOWN)
+        assert conductors.get("c7").serving
+    store.unavailable = False
+
+
 def test_the_rings_stay_while_the_store_is_away(conductors, join, store, nodes, eventually):
     join("c1"), join("c2")
     with conductors.follow() as watch:
