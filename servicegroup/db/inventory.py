@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ from servicegroup import intake
 from servicegroup.db import node_pages
 from servicegroup.db.engine import Database
 from servicegroup.db.tables import Identifier, hypervisors, nodes
-from servicegroup.exceptions import InvalidInventory
+from servicegroup.exceptions import InvalidInventory, InvalidMember
 from servicegroup.hashring import position
 from servicegroup.inventory import (
     Hypervisor,
@@ -24,6 +25,7 @@ from servicegroup.inventory import (
     no_such_hypervisor,
     no_such_node,
 )
+from servicegroup.model import check_text
 
 T = TypeVar("T")
 
@@ -38,6 +40,10 @@ _n, _h = nodes.c, hypervisors.c
 _TIMES = 2  # the last columns of a node
 _HYPERVISOR = [_h[name] for name in Hypervisor._fields]
 _JSON = ("cpu_info", "pci_stats")
+#: Characters of a uuid.
+_UUID = 36
+#: An id in the one way that it is written; whatever is longer or begins with 0 may be a name.
+_NUMBER = re.compile(r"[1-9][0-9]{0,9}")
 
 
 class SqlInventory(Inventory):
@@ -270,12 +276,13 @@ class SqlInventory(Inventory):
         return self._database_read(lambda connection: connection.execute(statement).all())
 
     def _node_of(self, connection: sa.Connection, ident: str) -> Node | None:
-        statement = sa.select(*self._node).where(sa.or_(_n.uuid == _ascii(ident), _n.name == ident))
+        named = sa.or_(_n.uuid == _uuid(ident), _n.name == _name(ident))
+        statement = sa.select(*self._node).where(named)
         found = [_node(row) for row in connection.execute(statement)]
         return min(found, key=lambda one: one.uuid != ident, default=None)
 
     def _marker(self, uuid: str, sort_key: str) -> tuple[int, Any]:
-        statement = sa.select(_n.id, node_pages.key(sort_key)).where(_n.uuid == _ascii(uuid))
+        statement = sa.select(_n.id, node_pages.key(sort_key)).where(_n.uuid == _uuid(uuid))
         for number, value in self._rows(statement):
             return number, value
         raise no_such_node(uuid)
@@ -312,16 +319,12 @@ def _node(row: Any) -> Node:
 
 
 def _hypervisor_of(connection: sa.Connection, ident: str) -> Hypervisor | None:
-    conditions = [_h.uuid == _ascii(ident), _h.hypervisor_hostname == ident]
-    if ident.isascii() and ident.isdigit() and int(ident) < 2**31:
+    conditions = [_h.uuid == _uuid(ident), _h.hypervisor_hostname == _name(ident)]
+    if _NUMBER.fullmatch(ident) and int(ident) < 2**31:
         conditions.append(_h.id == int(ident))
     statement = sa.select(*_HYPERVISOR).where(sa.or_(*conditions))
     found = [_hypervisor(row) for row in connection.execute(statement)]
-
-    def rank(one: Hypervisor) -> int:
-        return [str(one.id), one.uuid, one.hypervisor_hostname].index(ident)
-
-    return min(found, key=rank, default=None)
+    return min(found, key=lambda one: (str(one.id) != ident, one.uuid != ident), default=None)
 
 
 def _refuse_hypervisor(connection: sa.Connection, name: str, uuid: str = "") -> None:
@@ -355,6 +358,17 @@ def _hypervisor(row: Any) -> Hypervisor:
     return found._replace(cpu_info=cpu_info, pci_stats=pci_stats)
 
 
-def _ascii(ident: str) -> str:
-    """Return *ident* if a uuid column can be asked for it, else what none is called."""
-    return ident if ident.isascii() else ""
+def _uuid(ident: str) -> str:
+    """Return *ident* if a uuid column can be asked for it, else what none is called.
+
+    With a blank behind it MariaDB would take it for the uuid itself.
+    """
+    return ident if ident.isascii() and len(ident) == _UUID else ""
+
+
+def _name(ident: str) -> str:
+    """Return *ident* if it may be a name, else what none is called: no store keeps the others."""
+    try:
+        return check_text("name", ident)
+    except InvalidMember:
+        return ""

@@ -277,6 +277,32 @@ def test_hypervisors_have_the_state_of_their_services(group, url, make):
         group.inventory.create_hypervisor(hypervisor_hostname="h9", vcpus="many")
 
 
+def test_a_number_that_no_id_is_written_as_may_be_a_name(group):
+    create, find = group.inventory.create_hypervisor, group.inventory.hypervisor
+    first = create(hypervisor_hostname="h1")
+    node = group.inventory.create_node(driver="ipmi")
+    for ident in (
+        f"0{first.id}",
+        f"{first.id} ",
+        f"{first.uuid} ",
+        "1" * 5000,
+        "٣",
+        "\udcff",
+        "\0",
+    ):
+        assert find(ident) is None, ident
+        assert group.inventory.node(ident) is None
+    for ident in (f"{node.uuid} ", "\udcff", "a\0b"):
+        assert group.inventory.node(ident) is None
+        with pytest.raises(NoSuchNode):
+            group.inventory.nodes(Query(marker=ident))
+    zero = create(hypervisor_hostname=f"0{first.id}")
+    other = create(hypervisor_hostname=str(first.id))
+    assert find(f"0{first.id}") == zero
+    assert find(str(first.id)) == first  # ids first, and no other way to it is taken away
+    assert find(other.uuid) == other
+
+
 def test_without_a_database_there_is_no_inventory(make):
     group = make(None, driver="memory")
     with pytest.raises(ConfigurationError, match=r"\[servicegroup_database\] connection"):
