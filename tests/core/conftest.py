@@ -12,7 +12,7 @@ from servicegroup import config, loading
 from servicegroup.testing.memory import MemoryStore
 
 INTERVAL = 0.1
-DOWN = 0.5
+DOWN = 1.0
 
 _names = itertools.count()
 

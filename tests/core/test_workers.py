@@ -85,7 +85,7 @@ def test_the_first_one_may_leave_before_the_others(make, workers):
 def test_a_watch_tells_of_the_member_not_of_its_workers(make, state, native, monkeypatch):
     if not native:
         monkeypatch.setattr(MemoryDriver, "capabilities", Capability.REMEMBERS)
-    looking, one, two = make(), make(), make()
+    looking, one, two = (make(report_interval=2.0, service_down_time=10.0) for _ in range(3))
     with looking.watch("conductor") as watch:
         assert watch.next_event(5).type is EventType.READY
         first = one.join(*SERVICE, worker=0)

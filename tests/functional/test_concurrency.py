@@ -31,7 +31,7 @@ for _ in range(6):
     if child == 0:
         os.close(starting)
         os.read(waiting, 1)
-        schema.upgrade(configuration(sys.argv[1]))
+        schema.upgrade(configuration(sys.argv[1], service_down_time=60.0))
         os._exit(0)
     children.append(child)
 os.close(starting)
@@ -82,14 +82,15 @@ def test_six_processes_upgrade_one_empty_database(empty_url):
 
 def test_a_new_file_that_another_writes_is_waited_for(tmp_path):
     file = tmp_path / "servicegroup.sqlite"
-    upgraded = threading.Thread(target=schema.upgrade, args=[configuration(f"sqlite:///{file}")])
+    conf = configuration(f"sqlite:///{file}", **PATIENT)
+    upgraded = threading.Thread(target=schema.upgrade, args=[conf])
     with sqlite3.connect(file, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")  # beside it, SQLite refuses the first switch at once
         upgraded.start()
         time.sleep(0.5)
         other.execute("COMMIT")
     upgraded.join()
-    assert schema.read(configuration(f"sqlite:///{file}")).is_current
+    assert schema.read(conf).is_current
 
 
 def test_eight_processes_make_the_default_database(daemon, tmp_path):
