@@ -171,10 +171,10 @@ class Watch:
         """
         with self._lock:
             already, self._closed = self._closed, True
+            unwatch, self._unwatch = self._unwatch, None
             self._doubt(float("-inf"))
             self._lock.notify_all()
         if not already:
-            unwatch, self._unwatch = self._unwatch, None
             if unwatch is not None:
                 unwatch()
             self._caller.close()
@@ -208,6 +208,7 @@ class Watch:
                     LOG.exception("a look at group %r failed", self.group_id)
                 self._missed(error)
             self._sleep()
+        self._caller.close()  # it may have been asked once more
 
     def _sleep(self) -> None:
         with self._lock:
@@ -252,9 +253,20 @@ class Watch:
                 self._asked.update(member_ids)
             self._lock.notify_all()
 
+    def _follow(self) -> None:
+        """Let the driver call back, unless this was closed while it was asked to."""
+        unwatch = self._door.watch(self.group_id, self._changed)
+        with self._lock:
+            if not self._closed:
+                self._unwatch = unwatch
+                return
+        unwatch()
+
     def _look(self) -> None:
         if self._unwatch is None and Capability.WATCH in self._door.capabilities:
-            self._unwatch = self._door.watch(self.group_id, self._changed)
+            self._follow()
+        if self._closed:
+            return
         now = boottime()
         with self._lock:
             self._awake(now)

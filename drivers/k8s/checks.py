@@ -10,7 +10,7 @@ from servicegroup.driver import Finding
 from servicegroup.exceptions import ConfigurationError
 
 from . import layout, leases
-from .client import LEASES, PODS, Client, Missing, Throttled
+from .client import CLIENT_ERRORS, LEASES, PODS, Client, Forbidden, Missing, Throttled
 from .clock import Clock
 from .layout import Reader
 from .leases import Lease
@@ -35,6 +35,23 @@ def findings(client: Client, options: Options, reader: Reader) -> Iterator[Findi
     except Throttled as error:
         remedy = f"apply {_MANIFESTS}/flowschema.yaml, or raise [servicegroup] report_interval"
         yield Finding("throttling", False, str(error), remedy)
+
+
+def all_forbidden(client: Client, options: Options, first: Forbidden) -> ConfigurationError:
+    """Return an error that names every right that is missing, where the *first* of them is missed.
+
+    Where nobody may ask for rights, it is the first itself.
+    """
+    try:
+        found = next(_rights(client, options), None)
+    except CLIENT_ERRORS:
+        return first
+    if found is None or found.well:
+        return first
+    return ConfigurationError(
+        f"[{GROUP}] {options.place} forbids it: {first.words}; this account {found.result}: "
+        f"{found.remedy}"
+    )
 
 
 def _rights(client: Client, options: Options) -> Iterator[Finding]:

@@ -52,6 +52,14 @@ class Missing(Exception):
     """There is no such object."""
 
 
+class Forbidden(ConfigurationError):
+    """We may not do that there; ``words``: what the API server says of it."""
+
+    def __init__(self, message: str, words: str) -> None:
+        super().__init__(message)
+        self.words = words
+
+
 class Expired(Exception):
     """What was asked for goes back too far: a list must begin anew."""
 
@@ -116,6 +124,7 @@ class Client:
         self._timeout = call_timeout
         self._lock = threading.Lock()
         self._http: httpx2.Client | None = None
+        self._admitted = False
         self._retired: list[tuple[float, httpx2.Client]] = []
 
     def start(self) -> None:
@@ -129,8 +138,9 @@ class Client:
 
     def hear(self, plural: str = "leases") -> None:
         """Learn what time it is there, and that we may ask; nothing where that is known."""
-        if not self.clock.known:
+        if not (self.clock.known and self._admitted):
             self.get(self.objects(PODS if plural == "pods" else LEASES, plural), {"limit": "1"})
+            self._admitted = True
 
     def stop(self) -> None:
         """Close all connections. Idempotent."""
@@ -268,9 +278,10 @@ class Client:
                 f"certificate of the kubeconfig or service account is wrong or has ended"
             )
         if code == 403:
-            raise ConfigurationError(
+            raise Forbidden(
                 f"[{GROUP}] {self._place} forbids it: {words}; bind a Role with that verb, as in "
-                f"doc/examples/kubernetes/rbac.yaml, in namespace {namespace!r}"
+                f"doc/examples/kubernetes/rbac.yaml, in namespace {namespace!r}",
+                words,
             )
         if code == 404:
             raise ConfigurationError(

@@ -12,7 +12,7 @@ from servicegroup.will import LastWill
 
 from . import checks
 from .beats import OwnBeat
-from .client import CLIENT_ERRORS, Client, Conflict
+from .client import CLIENT_ERRORS, Client, Conflict, Forbidden
 from .clock import GRAIN, Clock
 from .ending import Others
 from .history import History
@@ -58,7 +58,10 @@ class KubernetesDriver(driver.Driver):
 
     def start(self) -> None:
         self._client.start()
-        self._client.hear("leases" if self._pods is None else "pods")
+        try:
+            self._client.hear("leases" if self._pods is None else "pods")
+        except Forbidden as error:
+            raise checks.all_forbidden(self._client, self._options, error) from error
 
     def stop(self) -> None:
         self._watches.stop()

@@ -6,6 +6,7 @@ import collections
 import contextlib
 import functools
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from kazoo.protocol import serialization as requests
 from .client import REFUSED, Client
 from .connection import Happened
 from .settings import Options
-from .wire import AddWatch, Children, MultiRead, Node, contents, names, node, nodes
+from .wire import AddWatch, Children, MultiRead, Node, RemoveWatch, contents, names, node, nodes
 
 T = TypeVar("T")
 LOG = logging.getLogger(__name__)
@@ -43,6 +44,9 @@ class Session(Client):
     def __init__(self, options: Options, call_timeout: float, report_interval: float) -> None:
         super().__init__(options, call_timeout, report_interval)
         self._multi_read = True
+        self._remove_watch = True
+        #: Held while a watch is noted and asked for: the server must get the last word last.
+        self._arming = threading.Lock()
         self._read_nodes = READ_NODES
         self._older = False
         self._look_at = 0.0
@@ -234,43 +238,62 @@ class Session(Client):
     def watch(self, path: str, happened: Happened) -> None:
         """Call *happened* for every change of the node and below it, and after a reconnection.
 
-        It is called on kazoo's thread for watches, and must return at once.
+        It is called on kazoo's thread for watches, and must return at once. Setting one that is set
+        is no harm. Where this raises, the watch may come about all the same: :meth:`unwatch` ends
+        it, unless somebody else goes on with it.
         """
         client = self._connected()
         full = self._full(client, path)
-        self._subtrees[full] = happened
-        try:
-            self._answer(self._send(client, AddWatch(full)))
-        except BaseException:
-            self._subtrees.pop(full, None)
-            raise
+        with self._arming:
+            self._subtrees[full] = happened
+            result = self._send(client, AddWatch(full))
+        self._answer(result)
 
     def unwatch(self, path: str) -> None:
-        """Call no more. The server's watch stays until the connection ends, and is ignored."""
+        """Call no more, and let the server forget the watch. Waits for nothing, and never fails.
+
+        The watch of a server that cannot forget it stays until the connection ends, and is ignored.
+        """
         client = self._client
-        if client is not None:
-            self._subtrees.pop(self._full(client, path), None)
+        if client is None:
+            return
+        full = self._full(client, path)
+        with self._arming:
+            if self._subtrees.pop(full, None) is not None and client.connected:
+                self._forget(client, full)
+
+    def _forget(self, client: Any, full: str) -> None:
+        if self._remove_watch:
+            self._send(client, RemoveWatch(full)).rawlink(self._forgotten)
+
+    def _forgotten(self, result: Any) -> None:
+        if isinstance(result.exception, kazoo_errors.UnimplementedError) and self._remove_watch:
+            LOG.info("this ZooKeeper forgets watches only when the connection ends")
+            self._remove_watch = False
 
     def _probe(self) -> None:
         """Find out whether this server watches subtrees, on a path where nothing ever happens."""
         client = self._connected()
+        full = self._full(client, "/servicegroup probe")
         try:
-            self._answer(self._send(client, AddWatch(self._full(client, "/servicegroup probe"))))
+            self._answer(self._send(client, AddWatch(full)))
         except kazoo_errors.UnimplementedError:
             self.watches = False
         else:
             self.watches = True
+            self._forget(client, full)  # each costs the server something at every write
 
     def _opened(self) -> None:
         self.read([self._options.root])
         self._probe()
 
     def _reconnected(self, client: Any) -> None:
-        self._multi_read = True  # it may be another server than before
-        for full, happened in list(self._subtrees.items()):
-            result = client.handler.async_result()
-            result.rawlink(functools.partial(self._armed, happened))
-            client._call(AddWatch(full), result)
+        self._multi_read = self._remove_watch = True  # it may be another server than before
+        with self._arming:
+            for full, happened in self._subtrees.items():
+                result = client.handler.async_result()
+                result.rawlink(functools.partial(self._armed, happened))
+                client._call(AddWatch(full), result)
 
     def _armed(self, happened: Happened, result: Any) -> None:
         """Tell that anything may have changed before the watch was set again."""

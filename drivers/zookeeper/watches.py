@@ -92,7 +92,8 @@ class Watches:
                 if followed.watches or self._groups.get(group_id) is not followed:
                     return
                 del self._groups[group_id]
-            self._session.unwatch(self._paths.group(group_id))
+                # With the lock: a watch that begins meanwhile sets anew what it needs, afterwards.
+                self._end([group_id])
 
         paths = self._paths
         try:
@@ -108,11 +109,16 @@ class Watches:
         """End all of them."""
         with self._lock:
             groups, self._groups = self._groups, {}
-            self._news.clear()
+            self._end(groups)
+
+    def _end(self, groups: Iterable[str]) -> None:
+        """End the watches on these groups, and if they are the last, what all of them share."""
         for group_id in groups:
             self._session.unwatch(self._paths.group(group_id))
-        self._session.unwatch(self._paths.instances)
-        self._session.unwatch(self._paths.ended)
+        if not self._groups:
+            self._news.clear()
+            self._session.unwatch(self._paths.instances)
+            self._session.unwatch(self._paths.ended)
 
     def saw(self, group_id: str, sightings: Iterable[Sighting], *, whole: bool) -> None:
         """Note what a look at a group showed; tell again what changed while it was under way."""

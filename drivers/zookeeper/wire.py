@@ -1,7 +1,8 @@
 """Requests that ZooKeeper has and kazoo lacks or takes long for, on kazoo's own serialisation.
 
 ``MultiRead`` (opcode 22) reads thousands of nodes in one round trip, ``AddWatch`` (opcode 106) sets
-a watch that stays and covers a whole subtree; both came with ZooKeeper 3.6. An older server answers
+a watch that stays and covers a whole subtree; both came with ZooKeeper 3.6. ``RemoveWatch`` (opcode
+18) ends one before its connection ends. A server that does not know a request answers
 ``UnimplementedError``.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from kazoo.exceptions import EXCEPTIONS, NoNodeError
 from kazoo.protocol.serialization import GetData, MultiHeader, write_string
@@ -22,6 +23,7 @@ _READ = MultiHeader(GetData.type, False, -1).serialize()
 _END = MultiHeader(-1, True, -1).serialize()
 _ERROR = -1
 _RECURSIVE = 1
+_ANY_KIND = 3
 
 
 class Node(NamedTuple):
@@ -143,19 +145,32 @@ def names(buffer: bytes, offset: int) -> list[str]:
     return found
 
 
-class AddWatch:
-    """Sets a watch on *path* and all below, which stays until the connection ends."""
+class _Watching:
+    """What is said of watches: a path and which of them."""
 
-    type = 106
+    type: ClassVar[int]
+    which: ClassVar[int]
 
     def __init__(self, path: str) -> None:
         self.path = path
 
     def serialize(self) -> bytes:
         """Return the request's body."""
-        return bytes(write_string(self.path)) + _INT.pack(_RECURSIVE)
+        return bytes(write_string(self.path)) + _INT.pack(self.which)
 
     @classmethod
     def deserialize(cls, buffer: bytes, offset: int) -> bool:  # noqa: ARG003
-        """Return that it is set: a refusal is in the reply's header."""
+        """Return that it is done: a refusal is in the reply's header."""
         return True
+
+
+class AddWatch(_Watching):
+    """Sets a watch on *path* and all below; it stays until it is removed or the connection ends."""
+
+    type, which = 106, _RECURSIVE
+
+
+class RemoveWatch(_Watching):
+    """Ends the watches that this connection has on *path*; ``NoWatcherError`` if there are none."""
+
+    type, which = 18, _ANY_KIND

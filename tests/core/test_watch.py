@@ -1,5 +1,7 @@
 """Watching: events and the view in memory, through outages, stalls and lost data."""
 
+import threading
+
 import pytest
 
 from servicegroup import DriverUnavailable, EventType, LivenessUnknown, State
@@ -170,6 +172,27 @@ def test_a_closed_watch_ends_its_iteration(make, watch_kind):
     assert watch.next_event() is None
     assert not watch.fresh
     watch.close()
+
+
+def test_a_watch_that_is_closed_while_it_begins_is_not_left_in_the_store(make, monkeypatch):
+    begun, go_on, ended = (threading.Event() for _ in range(3))
+    called_back = MemoryDriver.watch
+
+    def slow(driver, group_id, changed):
+        stop = called_back(driver, group_id, changed)
+        begun.set()
+        assert go_on.wait(10)
+        return lambda: (stop(), ended.set())
+
+    monkeypatch.setattr(MemoryDriver, "watch", slow)
+    group = make(stop_deadline=0.1)
+    watch = group.watch("g")
+    assert begun.wait(10)
+    watch.close()
+    go_on.set()
+    assert ended.wait(10)
+    watch._thread.join(10)
+    assert not watch._thread.is_alive()
 
 
 def test_a_query_still_raises_while_a_watch_waits(make, store):

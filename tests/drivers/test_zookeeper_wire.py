@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 from kazoo.client import KazooClient
-from kazoo.exceptions import NoAuthError, UnimplementedError
+from kazoo.exceptions import NoAuthError, NoWatcherError, UnimplementedError
 from kazoo.security import make_digest_acl
 from servers.zookeeper_proxy import Proxy
 
@@ -16,6 +16,7 @@ from servicegroup.drivers.zookeeper.wire import (
     AddWatch,
     Children,
     MultiRead,
+    RemoveWatch,
     contents,
     names,
     node,
@@ -82,15 +83,6 @@ class TestMultiRead:
                 taken(*reply)
         client.delete("/wire/secret")
 
-    def test_an_older_server_says_so(self, zookeeper):
-        with Proxy(zookeeper, lacks=(22,)) as old:
-            client = KazooClient(old.address)
-            client.start()
-            with pytest.raises(UnimplementedError):
-                asked(client, MultiRead(["/"]))
-            client.stop()
-            client.close()
-
 
 class TestChildren:
     def test_names_are_those_of_the_client_library(self, client):
@@ -105,17 +97,35 @@ class TestChildren:
 
 
 class TestAddWatch:
-    def test_an_older_server_says_so(self, zookeeper):
-        with Proxy(zookeeper, lacks=(106,)) as old:
-            client = KazooClient(old.address)
-            client.start()
-            with pytest.raises(UnimplementedError):
-                asked(client, AddWatch("/"))
-            client.stop()
-            client.close()
-
     def test_a_node_that_is_not_there_can_be_watched(self, client):
         assert asked(client, AddWatch("/wire/not there")) is True
+
+
+class TestRemoveWatch:
+    def test_the_server_forgets_that_path_and_no_other(self, client, zookeeper):
+        paths = [f"/wire/{uuid.uuid4()}" for _ in range(2)]
+        for path in (*paths, *paths):
+            asked(client, AddWatch(path))
+        assert asked(client, RemoveWatch(paths[0])) is True
+        watched = zookeeper.ask("wchp").splitlines()
+        assert [path in watched for path in paths] == [False, True]
+
+    def test_where_there_is_none_that_is_an_error(self, client):
+        with pytest.raises(NoWatcherError):
+            asked(client, RemoveWatch("/wire"))
+
+
+@pytest.mark.parametrize(
+    "request_", [MultiRead(["/"]), AddWatch("/"), RemoveWatch("/")], ids=lambda one: str(one.type)
+)
+def test_an_older_server_says_so(zookeeper, request_):
+    with Proxy(zookeeper, lacks=(request_.type,)) as old:
+        client = KazooClient(old.address)
+        client.start()
+        with pytest.raises(UnimplementedError):
+            asked(client, request_)
+        client.stop()
+        client.close()
 
 
 class TestOnAnOlderServer:

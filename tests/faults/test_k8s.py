@@ -9,7 +9,7 @@ import time
 import pytest
 from fleet.onlooker import Onlooker
 
-from servicegroup import DriverUnavailable, EventType, State
+from servicegroup import DriverUnavailable, EventType, State, doctor
 from servicegroup.exceptions import ConfigurationError
 
 #: Seconds.
@@ -55,6 +55,8 @@ class Cluster:
         core, rbac = f"/api/v1/namespaces/{self.namespace}", "rbac.authorization.k8s.io"
         metadata = {"metadata": {"name": name}}
         self.ask("POST", f"{core}/serviceaccounts", metadata)
+        if not verbs:
+            return self.token(name)
         rule = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": verbs}
         roles = f"/apis/{rbac}/v1/namespaces/{self.namespace}"
         self.ask("POST", f"{roles}/roles", {**metadata, "rules": [rule]})
@@ -351,3 +353,29 @@ def test_the_doctor_names_what_is_wrong(cluster):
     told = found(cluster.group())
     assert "answers 429" in told["throttling"].result
     assert "flowschema.yaml" in told["throttling"].remedy
+
+
+def test_the_doctor_names_every_right_of_an_account_that_has_none(cluster, monkeypatch):
+    token = cluster.account("nobody")
+    cluster.server.kubeconfig(cluster.kubeconfig, namespace=cluster.namespace, token=token)
+    where = re.escape(f"in namespace '{cluster.namespace}'")
+    looks = "or servicegroup-observer, if it is to look only"
+    for options, missing, role in (
+        ({}, f"get, list, watch, create, update, delete leases {where}", f"member .*, {looks}"),
+        ({"mode": "pod", "label_selector": "x"}, f"get, list, watch pods {where}", "observer .*"),
+    ):
+        for name, value in options.items():
+            monkeypatch.setenv(f"OS_SERVICEGROUP_K8S__{name.upper()}", value)
+        group = cluster.group()
+        words = f"cannot list resource .* may not {missing}: .* servicegroup-{role}"
+        found = doctor.examine(lambda group=group: group._conf)
+        [found] = [one for one in found if not one.well]
+        assert re.search(words, found.result)
+        assert "doc/examples/kubernetes/rbac.yaml" in found.result
+        for _ in range(2):  # a second try says the same
+            with pytest.raises(ConfigurationError, match=words):
+                group.get_members("g")
+    review = {"kind": "status", "code": 403, "path": ".*selfsubjectaccessreviews"}
+    cluster.server.tell("fault", **review)
+    with pytest.raises(ConfigurationError, match=r"cannot list .* bind a Role with that verb"):
+        cluster.group().get_members("g")

@@ -14,6 +14,8 @@ from lightkube.config.kubeconfig import KubeConfig
 #: Names the kubeconfig of a real cluster, whose API is then what the suite looks at.
 VARIABLE = "SERVICEGROUP_TEST_KUBECONFIG"
 LEASES = "/apis/coordination.k8s.io/v1"
+#: The content type of a patch that is merged.
+MERGE = "application/merge-patch+json"
 _numbers = itertools.count()
 
 
@@ -79,6 +81,10 @@ def lease(name, spec=None, **metadata):
 def pod(name, **spec):
     container = {"name": "main", "image": "registry.invalid/none"}
     return named("Pod", "v1", name, spec={"containers": [container], **spec})
+
+
+def names(listed):
+    return [one["metadata"]["name"] for one in listed["items"]]
 
 
 def real_kubeconfig():
