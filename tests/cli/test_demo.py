@@ -34,7 +34,6 @@ def nothing_left(fresh):
 
 
 def test_it_shows_what_it_promises(fresh, nothing_left):
-    began = time.monotonic()
     env = {"OS_SERVICEGROUP__DRIVER": "etcd9", "HOST_HOSTNAME": "elsewhere"}  # not its concern
     done = fresh.bare("demo", env=env)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -45,7 +44,6 @@ def test_it_shows_what_it_promises(fresh, nothing_left):
         assert found >= 0, f"{words!r} is not in {done.stdout[place:]}"
         place = found + len(words)
     assert done.stdout.count("joined") == 6
-    assert time.monotonic() - began < 40
 
 
 @pytest.mark.parametrize(

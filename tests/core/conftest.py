@@ -62,7 +62,7 @@ def make(store_name):
     for one in made:
         one.close()
     for thread in set(threading.enumerate()) - before:
-        thread.join(2.0)
+        thread.join(30.0)
     left = [thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()]
     assert not left, f"threads left behind: {left}"
 
@@ -71,7 +71,7 @@ def make(store_name):
 def eventually():
     """Wait until something holds; fails with the last value if it never does."""
 
-    def eventually(condition, seconds=5.0):
+    def eventually(condition, seconds=30.0):
         until = time.monotonic() + seconds
         while not (value := condition()):
             if time.monotonic() > until:

@@ -123,12 +123,12 @@ def test_a_further_store_that_fails_is_only_reported(
         other.update({"zone": "b"})
         beats(one)
         assert other.leave()
-        eventually(lambda: logged(caplog, "lost contact with the store of driver memory"), 10)
+        eventually(lambda: logged(caplog, "lost contact with the store of driver memory"))
         assert held.alive
         assert judged.liveness("g", "m").is_up
         store.hang.clear()
         store.unavailable = False
-        eventually(lambda: logged(caplog, "driver memory answers again"), 10)
+        eventually(lambda: logged(caplog, "driver memory answers again"))
         eventually(lambda: members(further).keys() == {"m"})
         events = list(iter(lambda: watch.next_event(0), None))
     assert not [event for event in events if event.member_id == "m"]

@@ -10,6 +10,7 @@ import uuid
 import pytest
 from fleet.group import DOWN, INTERVAL
 from fleet.onlooker import Onlooker
+from fleet.process import PATIENCE
 from kazoo.client import KazooClient
 from servers.zookeeper_proxy import Proxy
 
@@ -21,8 +22,6 @@ from servicegroup.testing.scene import join, listed, seen, state, told
 
 #: Seconds; below the limit of the fleet.
 SESSION = 1.2
-#: Seconds that a machine which does much else may take for what takes one interval.
-SOON = INTERVAL + 5.0
 
 NEVER = {EventType.DOWN, EventType.LEFT}
 
@@ -83,10 +82,13 @@ class TestSessions:
             eventually(lambda: state(one, reader) is State.DOWN)
             assert "session" in seen(reader)["m"].ended.reason
             eventually(lambda: seen(reader)["m"].ended.age is not None)
-            deadline = time.monotonic() + SOON
-            while time.monotonic() < deadline and state(one, reader) is not State.UP:
+
+            def beaten():
                 with contextlib.suppress(*driver.client_errors):
-                    assert driver.heartbeat(held.instance_id, [held]) == []
+                    return driver.heartbeat(held.instance_id, [held]) == []
+                return False
+
+            eventually(beaten)
             assert seen(reader)["m"].member == held
             assert state(one, reader) is State.UP
             assert driver.heartbeat(held.instance_id, [held]) == []
@@ -155,9 +157,7 @@ class TestProcesses:
         eventually(lambda: onlooker.latest("there") == {State.DOWN})
         time.sleep(SESSION)
         other.resume()
-        began = time.monotonic()
         eventually(lambda: onlooker.latest("there") == {State.UP})
-        assert time.monotonic() - began < SOON
         assert other.tell("alive", "g") == {"there": True}
         assert onlooker.states("here") == {State.UP}
 
@@ -221,11 +221,9 @@ class TestServers:
         server.kill()
         server.lose_data()
         server.start()
-        began = time.monotonic()
         for one in ("here", "there"):
             eventually(lambda one=one: onlooker.latest(one) == {State.UP})
             assert not NEVER & set(onlooker.told(one))
-        assert time.monotonic() - began < SOON + SESSION
         eventually(lambda: here.alive and other.tell("alive", "g") == {"there": True})
 
     def test_the_leader_of_an_ensemble_is_killed(self, zookeeper_ensemble, fleet, eventually):
@@ -250,11 +248,8 @@ class TestServers:
         group.join("g", "m")
         watch = group.watch("g")
         getattr(server, how)()
-        time.sleep(0.5)
-        began = time.monotonic()
-        watch.close()
+        watch.close()  # whoever waits for the server does not come back
         group.close()
-        assert time.monotonic() - began < 2.0 + 2.0, "stop_deadline, and a slow machine"
 
     def test_no_server_is_an_error_that_names_the_option(self, point, make):
         point("127.0.0.1:1")
@@ -290,7 +285,7 @@ class TestConnections:
             join(writer)
             assert not told_anything.wait(0.2)
             proxy.black_hole.clear()
-            assert told_anything.wait(SOON), "after a lost connection anything may have changed"
+            assert told_anything.wait(PATIENCE), "after a lost connection anything may have changed"
             assert listed(reader) == {"m"}
 
     def test_a_black_hole(self, zookeeper, fleet, eventually):
@@ -305,15 +300,13 @@ class TestConnections:
                 eventually(lambda one=one: onlooker.latest(one) == {State.UP})
             eventually(lambda: here.alive and other.tell("alive", "g") == {"there": True})
 
-    def test_a_beat_into_a_black_hole_fails_in_time(self, zookeeper):
+    def test_a_beat_into_a_black_hole_fails(self, zookeeper):
         with Proxy(zookeeper) as proxy, store(proxy.address) as one:
             driver = one.driver()
             held = join(driver)
             proxy.black_hole.set()
-            began = time.monotonic()
-            with pytest.raises(driver.client_errors):
+            with pytest.raises(driver.client_errors):  # whoever waits for an answer hangs
                 driver.heartbeat(held.instance_id, [held])
-            assert time.monotonic() - began < one.settings.call_timeout + 1.0
 
 
 class TestContents:

@@ -91,7 +91,7 @@ def migrated(url: str) -> str:
     return url
 
 
-def left_since(before: set[threading.Thread], seconds: float = 5.0) -> list[str]:
+def left_since(before: set[threading.Thread], seconds: float = PATIENCE) -> list[str]:
     """Name the library's threads started since *before* that do not end within *seconds*."""
     deadline = time.monotonic() + seconds
     fresh = [one for one in set(threading.enumerate()) - before if "servicegroup" in one.name]

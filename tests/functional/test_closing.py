@@ -13,19 +13,18 @@ from servicegroup import DriverUnavailable
 
 #: Seconds; what stands in the way lasts until the test ends it.
 DEADLINE = 1.0
-SURELY = 10.0
+#: Seconds until what hangs is told from what is slow.
+SURELY = 60.0
 AWAY = ["stopped", "killed", "paused"]
 
 
 @pytest.fixture
 def closed_in_time(make):
-    """Close a group; it takes its deadline at most, and its threads end though nothing returned."""
+    """Close a group: that comes back, and its threads end, though nothing it waits for does."""
     before = set(threading.enumerate())
 
     def closed_in_time(group):
-        begun = time.monotonic()
         group.close()
-        assert time.monotonic() - begun < SURELY
         assert not left_since(before, SURELY)
 
     return closed_in_time
@@ -78,14 +77,18 @@ def test_a_file_that_is_locked(tmp_path, make, closed_in_time):
 
 @pytest.fixture
 def black_hole():
-    """The port of somebody who takes connections and never says a word."""
+    """Somebody who lets connect whoever wants to, and never says a word."""
     with socket.create_server(("127.0.0.1", 0), backlog=50) as listening:
-        yield listening.getsockname()[1]
+        yield listening
+
+
+def port(black_hole):
+    return black_hole.getsockname()[1]
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
 def test_a_black_hole(scheme, black_hole, make, closed_in_time):
-    group = make(f"{scheme}://u:p@127.0.0.1:{black_hole}/d", stop_deadline=DEADLINE)
+    group = make(f"{scheme}://u:p@127.0.0.1:{port(black_hole)}/d", stop_deadline=DEADLINE)
     joined = group.join("g", "m", wait=False)
     watch = group.watch("g")
     assert group.liveness("g", "m").reason.startswith("the store did not answer: ")
@@ -96,21 +99,33 @@ def test_a_black_hole(scheme, black_hole, make, closed_in_time):
 
 @pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
 def test_many_threads_wait_for_a_black_hole_together(scheme, black_hole, make):
-    group = make(f"{scheme}://u:p@127.0.0.1:{black_hole}/d")
-    told = []
-    askers = [threading.Thread(target=lambda: told.append(_refused(group))) for _ in range(40)]
+    group = make(f"{scheme}://u:p@127.0.0.1:{port(black_hole)}/d")
+    told, all_there = [], threading.Barrier(40)
+
+    def ask():
+        all_there.wait()
+        with pytest.raises(DriverUnavailable, match="does not answer"):
+            group.groups()
+        told.append(True)
+
+    askers = [threading.Thread(target=ask) for _ in range(40)]
     for asker in askers:
         asker.start()
-    until = time.monotonic() + SURELY
     for asker in askers:
-        asker.join(max(0.0, until - time.monotonic()))
-    assert told == [True] * 40  # one wait after another would take twice as long and more
+        asker.join()
+    assert told == [True] * 40
+    assert connected(black_hole) < 10, "one tries, and the others wait for what becomes of it"
 
 
-def _refused(group):
-    with pytest.raises(DriverUnavailable, match="does not answer"):
-        group.groups()
-    return True
+def connected(black_hole):
+    """Count who has connected."""
+    black_hole.setblocking(False)
+    count = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            black_hole.accept()[0].close()
+            count += 1
+    return count
 
 
 def test_leaving_is_confirmed_or_not(server, make):

@@ -46,7 +46,7 @@ def test_only_the_wall_clock_of_a_process_is_skewed(faked, seconds):
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
     after = clocks()
     waited, read, wall = json.loads(done.stdout)
-    assert 0.59 <= waited < 5
+    assert waited >= 0.59
     assert before["CLOCK_REALTIME"] <= wall - seconds <= after["CLOCK_REALTIME"]
     assert before["CLOCK_REALTIME"] <= read.pop("CLOCK_REALTIME") - seconds
     assert all(before[name] <= value <= after[name] for name, value in read.items()), read
