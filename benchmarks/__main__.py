@@ -22,6 +22,8 @@ from benchmarks.summary import summary
 from benchmarks.synchronizing import section as synchronizing
 from benchmarks.targets import LARGE
 
+#: Stores that are measured if nothing else is asked for, and thus side by side.
+USUAL = ("sqlite", "postgresql", "mariadb", "zookeeper", "memcache")
 #: Processes that hold all members in the variant of the largest size.
 FEW = 10
 
@@ -30,22 +32,25 @@ def main() -> int:
     """Measure what was asked for and print it."""
     asked = _arguments()
     started = time.monotonic()
-    chosen = asked.place or [*PLACES, *PARTS]
+    chosen = asked.place or USUAL
     names = [name for name in chosen if name not in PARTS]
     imported = startup.figure(times=2 if asked.quick else 10)
     pieces = [page.head(imported, [kind(name) for name in names])]
     print(pieces[0], flush=True)
     measured = {}
     for name in names:
+        since = time.monotonic()
         with kind(name).serve() as place:
             sizes = asked.sizes or place.sizes
             figures = list(_told(place, _measured(place, sizes, quick=asked.quick)))
-            pieces.append(page.section(place, figures))
+            pieces.append(page.dated(page.section(place, figures), time.monotonic() - since))
             measured[place.title.split()[0]] = figures
         print(pieces[-1], flush=True)
     for name, part in PARTS.items():
         if name in chosen:
-            pieces.append(part(asked))
+            since = time.monotonic()
+            section = part(asked)
+            pieces.append(page.dated(section, time.monotonic() - since))
             print(pieces[-1], flush=True)
     if measured:
         pieces.append(summary(measured))
@@ -53,7 +58,9 @@ def main() -> int:
     pieces.append(page.foot(time.monotonic() - started))
     print(pieces[-1], flush=True)
     if asked.output is not None:
-        asked.output.write_text("\n".join(pieces))
+        old = asked.output.read_text() if asked.output.exists() else ""
+        whole = set(USUAL) <= set(chosen)
+        asked.output.write_text(page.merged(old, "\n".join(pieces), whole=whole))
     return 0
 
 
@@ -101,9 +108,12 @@ def _measured(place: Place, sizes: Sequence[int], *, quick: bool) -> Iterator[Fi
         stack.enter_context(contextlib.closing(measures))
         latency = Latency(place, fleet, rivals, 1 if quick else 5)
         storm = Storm(place, rivals[:1], 1, 2) if quick else Storm(place, rivals, 3)
+        stormy = [size for size in sizes if size <= place.storms_until]
         yield from measures.beats()
         for size in sizes:
             fleet.set_size(size)
+            # Targets are for large fleets.
+            measures.pace = pace if size == max(sizes) or size == LARGE else pace.brief()
             yield from measures.listings(size)
             yield from measures.questions(size)
             yield from measures.watches(size)
@@ -111,7 +121,7 @@ def _measured(place: Place, sizes: Sequence[int], *, quick: bool) -> Iterator[Fi
                 yield from memory.figures(place, rivals[:1] if quick else rivals, size)
             yield from measures.joins(size)
             yield from latency.at(size)
-            if size <= place.storms_until:
+            if stormy and size in (stormy[0], stormy[-1]):
                 yield from storm.at(size)
             for between in place.sizes_between:
                 if size == max((one for one in sizes if one < between < max(sizes)), default=None):
@@ -141,7 +151,7 @@ def _arguments() -> argparse.Namespace:
         "--place",
         action="append",
         choices=[*PLACES, *PARTS],
-        help="measure this one; may be given several times (default: all)",
+        help=f"measure this one; may be given several times (default: {', '.join(USUAL)})",
     )
     parser.add_argument(
         "--sizes",
@@ -157,7 +167,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="few repetitions: for trying, not for figures"
     )
-    parser.add_argument("--output", type=pathlib.Path, help="also write the page to this file")
+    parser.add_argument(
+        "--output",
+        type=pathlib.Path,
+        help="also write the page to this file; what it says of others stays",
+    )
     return parser.parse_args()
 
 

@@ -12,14 +12,18 @@ from importlib import metadata
 
 def description(libraries: Iterable[str]) -> str:
     """Return two lines, to go on after "made on"."""
-    date = datetime.datetime.now(datetime.UTC).date().isoformat()
     kernel = platform.release().split("-")[0]
     names = dict.fromkeys(("servicegroup", *libraries))
     versions = ", ".join(f"{name} {version}" for name, version in _versions(names))
     return (
-        f"{date}, on {_cpu()}, {os.cpu_count()} cores, Linux {kernel}.\n"
+        f"{today()}, on {_cpu()}, {os.cpu_count()} cores, Linux {kernel}.\n"
         f"Python {platform.python_version()}, {versions}."
     )
+
+
+def today() -> str:
+    """Return the date, UTC."""
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
 def _cpu() -> str:

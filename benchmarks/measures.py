@@ -32,7 +32,7 @@ class Measures:
         self._place = place
         self._fleet = fleet
         self._rivals = rivals
-        self._pace = pace
+        self.pace = pace
         self._conf = place.configuration(poll_interval=RARELY)
         self._settings = config.settings(self._conf)
         self._group = servicegroup.ServiceGroup(self._conf)
@@ -123,7 +123,7 @@ class Measures:
             for rival in self._rivals
             if hasattr(rival, "join")
         }
-        yield self._figure("join, one", size, self._pace.medians(works, between=leave))
+        yield self._figure("join, one", size, self.pace.medians(works, between=leave))
         if self._place.joined == JOINERS:
             self._fleet.remove(JOINERS)
         yield self._all_at_once(size)
@@ -166,7 +166,7 @@ class Measures:
             for rival in self._rivals:
                 if rival.column != "tooz":
                     works[rival.column] = functools.partial(rival.one, GROUP, member_id(0))
-            times = self._pace.medians(works, most=size - 2)
+            times = self.pace.medians(works, most=size - 2)
         return self._figure("is_up by query, first look", size, times)
 
     def _all_at_once(self, size: int) -> Figure:
@@ -191,7 +191,7 @@ class Measures:
             if hasattr(rival, "join_all")
         }
         figure = self._figure(
-            "join, all by one process", size, self._pace.medians(works, between=leave)
+            "join, all by one process", size, self.pace.medians(works, between=leave)
         )
         door.stop()
         return figure
@@ -211,7 +211,7 @@ class Measures:
             other = getattr(rival, method, None)
             if other is not None:
                 works[rival.column] = functools.partial(other, *arguments)
-        return self._figure(operation, size, self._pace.medians(works))
+        return self._figure(operation, size, self.pace.medians(works))
 
     def _figure(self, operation: str, size: int | None, times: dict[str, float]) -> Figure:
         """Return a figure; for who was too slow, with what was measured at a smaller size."""

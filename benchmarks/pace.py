@@ -37,6 +37,10 @@ class Pace:
         self.least = least
         self._clock = clock
 
+    def brief(self) -> Pace:
+        """Return a shorter one, for what no target is held against."""
+        return Pace(self.seconds / 3, min(self.least, FEW), self._clock)
+
     def medians(
         self, works: Mapping[str, Work], *, between: Work | None = None, most: int | None = None
     ) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from benchmarks.peer import MOST_COORDINATORS
 from benchmarks.places import Place
 from benchmarks.rivals import LONGEST
 from benchmarks.storm import EACH, PROCESSES
+from benchmarks.summary import SIDE_BY_SIDE
 from benchmarks.table import table
 from benchmarks.targets import missed
 
@@ -99,6 +101,30 @@ def section(place: Place, figures: Sequence[Figure]) -> str:
     return f"## {place.title}\n\n{table(figures, place.name)}\n\n{words}\n"
 
 
+def dated(section: str, seconds: float) -> str:
+    """Return a section with when it was measured and how long that took."""
+    return f"{section}\nMeasured on {machine.today()} in {seconds:.0f} s.\n"
+
+
 def foot(seconds: float) -> str:
     """Return what comes last."""
     return f"The whole run took {seconds:.0f} s.\n"
+
+
+def merged(old: str, new: str, *, whole: bool) -> str:
+    """Return the page *old* with the sections of *new* in the places of its own.
+
+    :param whole: *new* is a whole run: what comes before and after the sections is its own
+    """
+    (before, kept), (head, measured) = _parts(old), _parts(new)
+    last = measured.pop(SIDE_BY_SIDE, "")
+    sections = kept | measured
+    last = (whole and last) or sections.pop(SIDE_BY_SIDE, "") or last
+    sections.pop(SIDE_BY_SIDE, None)
+    return "".join([head if whole or not old else before, *sections.values(), last])
+
+
+def _parts(text: str) -> tuple[str, dict[str, str]]:
+    """Return what comes before the sections, and these by what their titles begin with."""
+    head, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    return head, {re.split(r" [\d(]|\n", one[3:])[0]: one for one in sections}

@@ -134,6 +134,8 @@ class Tooz(Rival):
                 start = time.perf_counter()
                 actor.join_group(group_id, ATTRIBUTES).get()
                 while not heard:
+                    if time.perf_counter() - start > LONGEST:
+                        return
                     if interval:
                         time.sleep(interval - time.monotonic() % interval)
                     watcher.run_watchers()

@@ -8,6 +8,7 @@ from benchmarks.figures import Figure
 from benchmarks.table import markdown, shown
 from benchmarks.targets import LARGE
 
+SIDE_BY_SIDE = "Side by side"
 #: What is looked up in the page to be shown elsewhere.
 BEGIN, END = "<!-- side by side -->", "<!-- to here -->"
 
@@ -39,4 +40,6 @@ def summary(places: Mapping[str, Sequence[Figure]]) -> str:
     notes = sorted({one.note for figures in places.values() for one in figures if one.note})
     after = f"\nEvents: {notes[0]} where the store does not call back.\n" if notes else ""
     table = markdown(columns)
-    return f"## Side by side\n\nservicegroup alone{words}.\n\n{BEGIN}\n\n{table}\n{after}\n{END}\n"
+    return (
+        f"## {SIDE_BY_SIDE}\n\nservicegroup alone{words}.\n\n{BEGIN}\n\n{table}\n{after}\n{END}\n"
+    )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from benchmarks.load import beating, page
 from benchmarks.load.kills import Kills, kills
 from benchmarks.load.plan import Plan
+from benchmarks.page import merged
 from benchmarks.places import PLACES, Place, kind
 
 _WORDS = {
@@ -51,7 +52,8 @@ def main() -> int:
         print("interrupted", file=sys.stderr)
         return 130
     if asked.output is not None:
-        asked.output.write_text("\n".join(pieces))
+        old = asked.output.read_text() if asked.output.exists() else ""
+        asked.output.write_text(merged(old, "\n".join(pieces), whole=asked.place is None))
     return 0
 
 
@@ -97,7 +99,11 @@ def _arguments() -> argparse.Namespace:
             metavar="N",
             help=f"{_WORDS[one.name]} (default: {one.default:g})",
         )
-    parser.add_argument("--output", type=pathlib.Path, help="also write the page to this file")
+    parser.add_argument(
+        "--output",
+        type=pathlib.Path,
+        help="also write the page to this file; what it says of others stays",
+    )
     return parser.parse_args()
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.figures import BARE, TOOZ, Elsewhere, Figure
 from benchmarks.pace import Pace
+from benchmarks.page import merged
 from benchmarks.rivals import TooSlow
 from benchmarks.summary import BEGIN, END, summary
 from benchmarks.table import table
@@ -82,6 +83,29 @@ def test_places_are_shown_side_by_side_at_the_same_size():
         "200 ms",
     ]
     assert page.index(BEGIN) < page.index(row) < page.index(END)
+
+
+class TestMerged:
+    OLD = "old head\n\n## SQLite 3.1 (WAL)\n\nold\n\n## Conductors and nodes\n\nring\n"
+    SIDE = "\n## Side by side\n\n{}\n"
+
+    def test_what_was_not_measured_again_stays(self):
+        new = "new head\n\n## SQLite 3.2 (WAL)\n\nnew\n" + self.SIDE.format("new")
+        page = merged(self.OLD + self.SIDE.format("old"), new, whole=False)
+        assert page == (
+            "old head\n\n## SQLite 3.2 (WAL)\n\nnew\n\n"
+            "## Conductors and nodes\n\nring\n" + self.SIDE.format("old")
+        )
+
+    def test_a_whole_run_says_what_stands_before_and_after(self):
+        new = "new head\n\n## memcached 1.6\n\nnew\n" + self.SIDE.format("new")
+        page = merged(self.OLD + self.SIDE.format("old"), new, whole=True)
+        assert page.startswith("new head\n\n## SQLite 3.1")
+        assert page.index("ring") < page.index("memcached") < page.index("Side by side")
+        assert page.endswith(self.SIDE.format("new"))
+
+    def test_the_first_page_is_what_was_measured(self):
+        assert merged("", self.OLD, whole=False) == self.OLD
 
 
 class TestPace:
