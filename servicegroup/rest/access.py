@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, NamedTuple, Protocol
 
 import falcon
@@ -9,7 +10,10 @@ from oslo_config import cfg
 from oslo_policy import policy
 
 from servicegroup.clock import boottime
+from servicegroup.exceptions import ConfigurationError
 from servicegroup.rest.resource import Resource
+
+LOG = logging.getLogger(__name__)
 
 #: Seconds until a changed policy file counts.
 DECIDED_FOR = 1.0
@@ -100,6 +104,7 @@ class Access:
     """The middleware that asks both questions, ahead of the resource.
 
     :param conf: where ``[oslo_policy]`` names a file that changes rules; ``None``: none does
+    :raises ConfigurationError: that file holds no rules, or some that cannot be
     """
 
     def __init__(self, credentials: Credentials, conf: cfg.ConfigOpts | None) -> None:
@@ -109,6 +114,8 @@ class Access:
             conf([], project="servicegroup", default_config_files=[], default_config_dirs=[])
         self._enforcer = policy.Enforcer(conf)
         self._enforcer.register_defaults(RULES)
+        self._file = f"[oslo_policy] policy_file={conf.oslo_policy.policy_file}"
+        self._begin()
         self._decided: dict[tuple[str, Caller], tuple[float, bool]] = {}
 
     def process_resource(
@@ -143,12 +150,38 @@ class Access:
         now = boottime()
         until, allowed = self._decided.get((rule, caller), (now, False))
         if now >= until:
+            self._refresh()
             subject = {"user_id": caller.user, "roles": list(caller.roles)}
             allowed = self._enforcer.authorize(f"servicegroup:{rule}", {}, subject)
             if len(self._decided) >= REMEMBERED:
                 self._decided.clear()
             self._decided[rule, caller] = (now + DECIDED_FOR, allowed)
         return allowed
+
+    def _begin(self) -> None:
+        enforcer = self._enforcer
+        try:
+            enforcer.load_rules()
+            enforcer.check_rules(raise_on_violation=True)
+        except Exception as error:  # whatever a file can be in place of rules
+            raise ConfigurationError(
+                f"{self._file} cannot be used: {_in_one_line(error)}; correct it: "
+                f"'oslopolicy-sample-generator --namespace servicegroup' prints all rules"
+            ) from error
+        known = enforcer.registered_rules
+        for name in sorted(enforcer.file_rules.keys() - known.keys()):
+            if name.startswith("servicegroup:"):
+                LOG.warning("%s: there is no rule %s, nobody reads it", self._file, name)
+
+    def _refresh(self) -> None:
+        try:
+            self._enforcer.load_rules()
+        except Exception as error:  # noqa: BLE001 - likewise; told once, then it is not new
+            LOG.error("the rules stay as they were: %s: %s", self._file, _in_one_line(error))
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def list_rules() -> tuple[policy.RuleDefault, ...]:

@@ -28,6 +28,8 @@ def reply(resp: falcon.Response, body: Any, status: str = falcon.HTTP_200) -> No
 def read_json(req: falcon.Request, limit: int) -> dict[str, Any]:
     """Return the body of a request.
 
+    It must say that it is JSON: else any page in a browser on this machine could send us one.
+
     :raises falcon.HTTPError: larger than *limit* bytes, not JSON, or no object
     """
     declared = req.content_length
@@ -37,6 +39,12 @@ def read_json(req: falcon.Request, limit: int) -> dict[str, Any]:
     raw = (req.stream if chunked else req.bounded_stream).read(limit + 1)
     if len(raw) > limit:
         raise _too_large(limit)
+    kind = (req.content_type or "").partition(";")[0].strip().lower()
+    if kind != falcon.MEDIA_JSON:
+        raise falcon.HTTPUnsupportedMediaType(
+            title="Unsupported Media Type",
+            description=f"Content-Type {kind[:80] or 'is missing'}: send application/json",
+        )
     try:
         body = _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -79,7 +79,7 @@ def check(body: dict[str, Any], schema: Schema) -> None:
         validator = _validators[id(schema)] = jsonschema.Draft202012Validator(schema)
     for error in sorted(validator.iter_errors(body), key=lambda one: list(map(str, one.path))):
         if not error.path:
-            raise bad_request(error.message)
+            raise bad_request(error.message[:300])
         name = error.path[-1]
         value = str(error.instance)[:80]
         words = f"Invalid input for field/attribute {name}. Value: {value}."

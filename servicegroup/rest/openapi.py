@@ -33,6 +33,7 @@ _WORDS = {
     406: "A microversion that is not to be had, or that has not what is asked for",
     409: "It cannot be done in the state that things are in",
     413: "The body is too large",
+    415: "The body does not say that it is JSON",
     501: "Nobody says",
     503: "Nobody can tell: the store does not answer, or proves neither life nor death",
 }
@@ -98,7 +99,7 @@ def _operation(path: str, method: str, resource: type[Resource]) -> dict[str, An
         "responses": {},
     }
     if method in ("PUT", "POST"):
-        statuses |= {409, 413}
+        statuses |= {409, 413, 415}
         operation["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": say["body"]}},

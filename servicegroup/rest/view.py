@@ -33,6 +33,7 @@ class View:
         self._lock = threading.Lock()
         self._watches: dict[str, Watch] = {}
         self._groups_at = float("-inf")
+        self._named: dict[str, float] = {}  # when the store named a group last
         self._seen: dict[Hashable, tuple[float, object]] = {}
         self._told: Callable[[Event], None] | None = None
 
@@ -49,7 +50,9 @@ class View:
         if known is not None and recent and now - known[0] <= settings.service_down_time:
             return known[1]  # type: ignore[return-value]
         self._groups_at = now
-        return self._latest("groups", self.service_group.groups)
+        groups = self._latest("groups", self.service_group.groups)
+        self._close_others(groups, now)
+        return groups
 
     def members(self) -> list[MemberStatus]:
         """Return the members of all groups that are shown, from memory.
@@ -65,6 +68,7 @@ class View:
                 found.extend(watch.members)
             else:
                 found.extend(self._unwatched(watch))
+        self.verdicts.forget_others(found)
         return found
 
     def services(self) -> list[MemberStatus]:
@@ -112,6 +116,19 @@ class View:
             watches, self._watches = list(self._watches.values()), {}
         for watch in watches:
             watch.close()
+
+    def _close_others(self, groups: Sequence[str], now: float) -> None:
+        """Close the watches of groups that are no more: there may be a new one for each job.
+
+        A store that lost its data names none for a while; what was seen of them is still needed.
+        """
+        lately = now - self.service_group.settings.service_down_time
+        with self._lock:
+            self._named.update(dict.fromkeys(groups, now))
+            self._named = {group: at for group, at in self._named.items() if at >= lately}
+            gone = [self._watches.pop(one) for one in self._watches.keys() - self._named.keys()]
+        for watch in gone:
+            watch.close(timeout=0)
 
     def _watch(self, group_id: str) -> Watch:
         watch = self._watches.get(group_id)

@@ -1,6 +1,7 @@
 """Who may ask what: no credential, a wrong one, a reader who writes, and who may listen where."""
 
 import base64
+import os
 import socket
 import subprocess
 import sys
@@ -8,9 +9,13 @@ from pathlib import Path
 
 import bcrypt
 import pytest
+from oslo_config import cfg
+from oslo_policy import opts
 from program.api import Api
 
 from servicegroup.cli.main import main
+from servicegroup.rest import access
+from servicegroup.rest.access import Caller
 from servicegroup.rest.app import ROUTES
 
 ASKED = {
@@ -79,6 +84,8 @@ def test_readers_and_admins_may_look(guarded, family):
     method, path, headers = ASKED[family]
     for credential in (READER, ADMIN, READER):
         assert guarded(method, path, headers=headers | credential).status == 200
+    for credential, status in ((READER, 200), ({}, 401)):
+        assert guarded("HEAD", path, headers=headers | credential).status == status
 
 
 def test_what_everybody_may_see(guarded):
@@ -123,6 +130,41 @@ def test_a_policy_file_changes_the_rules(cli, htpasswd, until):
     assert api("GET", "/v1/service", headers=READER).status == 401  # read again
     htpasswd.write_text(htpasswd.read_text().replace("other:", "reader:"))
     api.stop()
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ('"servicegroup:service:list": "role:admin', "found unexpected end of stream"),
+        ("- servicegroup:service:list", "cannot be used"),
+        ('"servicegroup:service:list": "rule:nobody"', "servicegroup:service:list"),
+    ],
+)
+def test_a_policy_that_is_none(cli, tmp_path, monkeypatch, capsys, rules, words):
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(rules)
+    monkeypatch.setenv("OS_OSLO_POLICY__POLICY_FILE", str(policy))
+    assert main(["--config-file", str(cli.config), "api"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"[oslo_policy] policy_file={policy} cannot be used: " in said
+    assert words in said
+
+
+def test_a_policy_that_is_spoiled_meanwhile_stays_as_it_was(tmp_path, monkeypatch, caplog):
+    policy, reader = tmp_path / "policy.yaml", Caller("reader", ("reader",))
+    policy.write_text('"servicegroup:service:list": "role:admin"\n"servicegroup:sevice:x": "!"\n')
+    conf = cfg.ConfigOpts()
+    conf([], project="servicegroup", default_config_files=[], default_config_dirs=[])
+    opts.set_defaults(conf, str(policy))
+    monkeypatch.setattr(access, "DECIDED_FOR", 0.0)
+    decide = access.Access(access.Everybody(), conf)._may
+    assert "there is no rule servicegroup:sevice:x" in caplog.text
+    assert not decide("service:list", reader)
+    for number, rules in enumerate(('"servicegroup:', "- x", '"servicegroup:service:list": "@"')):
+        policy.write_text(rules)
+        os.utime(policy, (4e9 + number, 4e9 + number))
+        assert decide("service:list", reader) is (number == 2)
+    assert caplog.text.count("the rules stay as they were: [oslo_policy] policy_file=") == 2
 
 
 @pytest.mark.parametrize(

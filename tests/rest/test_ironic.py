@@ -252,6 +252,15 @@ def test_nodes_that_cannot_be(api, fleet, body, words):
     assert len(get(api, "/v1/nodes")["nodes"]) == before
 
 
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_that_does_not_say_that_it_is_json_is_refused(api, fleet, kind):
+    """As browsers send them for any page, without asking us whether that one may."""
+    headers = NEW | {"Content-Type": kind}
+    answer = api("POST", "/v1/nodes", {"driver": "ipmi", "name": "forged"}, headers)
+    assert (answer.status, "send application/json" in answer.message) == (415, True), answer.raw
+    assert api.get("/v1/nodes/forged", **NEW).status == 404
+
+
 def test_a_conductor_that_dies_serves_nothing(api, fleet, service_group, until):
     third = service_group.conductors.join(hostname=f"c-{uuid.uuid4()}", drivers=["fake"])
     hostname = third.member.member_id

@@ -280,6 +280,16 @@ def test_every_answer_has_a_request_id(api):
     assert all(one.startswith("req-") for one in ids)
 
 
+def test_head_is_get_without_its_body(api):
+    for path in ("/healthcheck", "/v2.1", "/v1/service", PATH):
+        head, whole = api("HEAD", path), api.get(path)
+        assert (head.status, head.raw) == (200, b"")
+        assert head.headers["Content-Type"] == whole.headers["Content-Type"]
+        assert int(head.headers["Content-Length"]) > 0
+    assert api("HEAD", f"{PATH}?x=1", headers=LATEST).status == 400
+    assert api("HEAD", f"{PATH}/{NOBODY}", headers=LATEST).status == 405
+
+
 def test_it_is_healthy(api):
     answer = api.get("/healthcheck")
     assert (answer.status, answer.raw) == (200, b"OK")

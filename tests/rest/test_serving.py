@@ -191,6 +191,16 @@ def test_links_name_the_proxy_only_where_it_is_believed(cli, service_group, beli
     assert "larger than 114688 bytes" in large.json["error_message"]
 
 
+def test_an_address_that_ends_in_a_slash(service_group):
+    """Such as a prefix of a proxy, with a path put behind it; not all servers refuse that."""
+    client = falcon.testing.TestClient(rest.application(service_group))
+    headers = {"X-OpenStack-Ironic-API-Version": "1.49", "OpenStack-API-Version": "compute 9.9"}
+    for path in ("//v1/nodes", "///v1/conductors", "//v2/t/os-hypervisors", "//v1/service"):
+        assert client.simulate_get(path, headers=headers).status_code == 200
+    wrong = client.simulate_get("//v1/nodes/nosuch", headers=headers)
+    assert (wrong.status_code, "could not be found" in wrong.json["error_message"]) == (404, True)
+
+
 def test_a_middleware_is_loaded_only_where_a_proxy_is_believed(monkeypatch):
     assert http_proxy_to_wsgi.OPTS == [proxies.OPTION]  # or a daemon could not register both
     monkeypatch.setitem(sys.modules, "oslo_middleware", None)

@@ -72,6 +72,23 @@ def test_the_time_counts_from_the_loss_not_from_the_question(service_group, stor
         shown.members()
 
 
+def test_who_is_gone_takes_no_room(service_group, later):
+    job = service_group.join("job", "m")
+    shown = view.View(service_group)
+    assert [one.group_id for one in shown.members()] == ["g", "job"]
+    stays, ends = (shown._watch(group) for group in ("g", "job"))
+    job.leave()
+    later(DOWN / 2)
+    assert [one.group_id for one in shown.members()] == ["g"]
+    assert not ends.closed  # its store may have lost its data
+    later(DOWN / 2 + 1)
+    shown.members()
+    assert (ends.closed, stays.closed) == (True, False)
+    shown.verdicts._known.update(dict.fromkeys([("g", str(one)) for one in range(2000)], True))
+    shown.members()
+    assert len(shown.verdicts._known) <= 1
+
+
 @pytest.mark.parametrize("what", ["groups", "services"])
 def test_what_was_seen_last_is_answered_so_long_and_no_longer(
     service_group, store_name, later, what
