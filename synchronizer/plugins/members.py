@@ -26,6 +26,8 @@ GROUPS_EVERY = 5.0
 STEP = 0.2
 #: Seconds that whoever asks waits for it to begin.
 LOADING = 5.0
+#: Before any incarnation and revision.
+_NEVER = (0, 0)
 
 
 class MembersPlugin(StreamPlugin):
@@ -50,6 +52,8 @@ class MembersPlugin(StreamPlugin):
         self._stale: set[str] = set()
         #: Whether everything has to be read again.
         self._lacking = True
+        #: By key the incarnation and the revision that were read last.
+        self._read: dict[str, tuple[int, int]] = {}
         self._service_group: ServiceGroup | None = None
         self._watching = threading.Event()
 
@@ -116,6 +120,8 @@ class MembersPlugin(StreamPlugin):
             elif event.status is not None:
                 gone = event.type is EventType.LEFT
                 told = entity(event.status)
+                if _version(event.status) < self._read.get(told.key, _NEVER):
+                    self._lacking = True  # older than what was read since; or the store was emptied
                 changes.append(Deleted(told.key, TYPE) if gone else told)
         if changes and not self._lacking:
             feed.changed(changes)
@@ -143,8 +149,17 @@ class MembersPlugin(StreamPlugin):
 
     def _everybody(self, service_group: ServiceGroup) -> Iterator[Entity]:
         """Ask for everybody when the first one is wanted: nothing is told meanwhile."""
+        read = {}
         for group in self._groups(service_group):
-            yield from map(entity, service_group.get_members(group))
+            for status in service_group.get_members(group):
+                told = entity(status)
+                read[told.key] = _version(status)
+                yield told
+        self._read = read
+
+
+def _version(status: MemberStatus) -> tuple[int, int]:
+    return status.member.incarnation, status.member.revision
 
 
 def entity(status: MemberStatus) -> Entity:

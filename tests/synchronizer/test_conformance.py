@@ -60,9 +60,10 @@ class Members(PluginSource):
         for name in set(self.held) - set(things):
             self.held.pop(name).leave()
         for name, state in things.items():
-            if name not in self.held:
-                self.held[name] = self.daemon.join("compute", name)
-            self.held[name].update({"state": state})
+            if name in self.held:
+                self.held[name].update({"state": state})
+            else:  # at once, or a watch may tell of it on the way
+                self.held[name] = self.daemon.join("compute", name, attributes={"state": state})
 
     def key(self, name):
         return f"compute/{name}"
