@@ -135,7 +135,7 @@ def _time_of_record(name: str) -> Callable[[MemberStatus, Terminal], Cell]:
 
 _COLUMNS: Mapping[str, Callable[[MemberStatus, Terminal], Any]] = {
     "Name": lambda status, _: Cell(status.name),
-    "Process Id": lambda status, _: status.process_id or Cell(None),
+    "Process Id": lambda status, _: Cell(status.process_id or None),
     "Hostname": lambda status, _: Cell(status.hostname),
     "Created At": lambda status, _: Cell(timestamp(status.created_at)),
     "Status": _status,

@@ -100,6 +100,8 @@ class _List(_Nodes):
     def _page(self, req: falcon.Request, asked: Listing) -> Page:
         where: dict[str, Any] = dict(asked.others)
         conductor = where.pop("conductor", None)
+        if "conductor_group" in where:
+            where["conductor_group"] = where["conductor_group"].lower()  # as they are kept
         if "maintenance" in where:
             where["maintenance"] = boolean(req, "maintenance")
         query = Query(

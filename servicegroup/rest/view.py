@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 from servicegroup import ServiceGroup
@@ -12,7 +12,7 @@ from servicegroup.clock import boottime
 from servicegroup.exceptions import DriverUnavailable
 from servicegroup.hypervisors import HypervisorStatus
 from servicegroup.rest.verdicts import Verdicts
-from servicegroup.status import Event, MemberStatus
+from servicegroup.status import Cause, Event, MemberStatus
 from servicegroup.watch import Watch
 
 T = TypeVar("T")
@@ -80,6 +80,7 @@ class View:
         """
         statuses = self._latest("services", lambda: self.service_group.roster.list(left=True))
         self.verdicts.forget_others(statuses)
+        self._bear_witness(statuses)
         if not self._configured:
             return statuses
         return [status for status in statuses if status.group_id in self._configured]
@@ -89,7 +90,9 @@ class View:
 
         :raises DriverUnavailable: a store did not answer for one ``service_down_time``
         """
-        return self._latest("hypervisors", self.service_group.hypervisors.list)
+        found = self._latest("hypervisors", self.service_group.hypervisors.list)
+        self._bear_witness(one.service for one in found if one.service is not None)
+        return found
 
     def hypervisor(self, ident: str) -> HypervisorStatus:
         """Return one hypervisor, by id, uuid or name.
@@ -129,6 +132,16 @@ class View:
             gone = [self._watches.pop(one) for one in self._watches.keys() - self._named.keys()]
         for watch in gone:
             watch.close(timeout=0)
+
+    def _bear_witness(self, statuses: Iterable[MemberStatus]) -> None:
+        """Watch groups whose silent members cannot be judged, since nobody else was heard.
+
+        A watch beats, while that is so. Else the last one that dies would be neither up nor down,
+        and no answer could be given, for a quarter of an hour.
+        """
+        for status in statuses:
+            if status.liveness.cause is Cause.UNWITNESSED:
+                self._watch(status.group_id)
 
     def _watch(self, group_id: str) -> Watch:
         watch = self._watches.get(group_id)

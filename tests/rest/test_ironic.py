@@ -252,6 +252,14 @@ def test_nodes_that_cannot_be(api, fleet, body, words):
     assert len(get(api, "/v1/nodes")["nodes"]) == before
 
 
+def test_a_conductor_group_is_found_as_it_was_given(api, fleet):
+    made = api("POST", "/v1/nodes", {"driver": "ipmi", "conductor_group": "East"}, NEW).body
+    for spelt in ("East", "east"):
+        found = get(api, f"/v1/nodes?conductor_group={spelt}")["nodes"]
+        assert [one["uuid"] for one in found] == [made["uuid"]]
+    assert api("DELETE", f"/v1/nodes/{made['uuid']}", headers=NEW).status == 204
+
+
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])
 def test_a_body_that_does_not_say_that_it_is_json_is_refused(api, fleet, kind):
     """As browsers send them for any page, without asking us whether that one may."""

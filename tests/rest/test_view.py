@@ -19,23 +19,22 @@ def store_name():
     return next(_names)
 
 
-@pytest.fixture
-def service_group(store_name):
-    """One with a member."""
+def made(store_name, **options):
     conf = cfg.ConfigOpts()
     conf([], default_config_files=[], default_config_dirs=[])
     config.register(conf)
     loading.register_options(conf, loading.load("memory"))
     conf.set_override("store", store_name, "servicegroup_memory")
-    for name, value in {
-        "driver": "memory",
-        "report_interval": 0.1,
-        "poll_interval": 0.05,
-        "stop_deadline": 0.5,
-        "service_down_time": DOWN,
-    }.items():
+    settings = {"driver": "memory", "report_interval": 0.1, "poll_interval": 0.05} | options
+    for name, value in settings.items():
         conf.set_override(name, value, "servicegroup")
-    with ServiceGroup(conf) as service_group:
+    return ServiceGroup(conf)
+
+
+@pytest.fixture
+def service_group(store_name):
+    """One with a member."""
+    with made(store_name, service_down_time=DOWN, stop_deadline=0.5) as service_group:
         service_group.join("g", "m")
         yield service_group
 
@@ -103,3 +102,15 @@ def test_what_was_seen_last_is_answered_so_long_and_no_longer(
     for _ in range(2):
         with pytest.raises(DriverUnavailable):
             ask()
+
+
+def test_the_last_one_that_dies_is_called_dead(store_name, until):
+    """By whoever serves the lists: nobody else is there to be heard."""
+    options = {"service_down_time": 0.5, "use_records": False}
+    with made(store_name, **options) as last, made(store_name, **options) as server:
+        last.join("g", "m")
+        shown = view.View(server)
+        assert [one.state for one in shown.services()] == [State.UP]
+        last._process.door.driver.heartbeat = lambda instance_id, members: []
+        until(lambda: [one.state for one in shown.services()] == [State.DOWN], 60)
+        shown.close()
