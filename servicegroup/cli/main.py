@@ -6,7 +6,9 @@ import argparse
 import difflib
 import functools
 import importlib.metadata
+import io
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -232,8 +234,19 @@ def _mistyped(words: Sequence[str], names: Sequence[str]) -> str:
     return f"there is no command {' '.join(words)!r}{meant}"
 
 
+def _prepare_streams() -> None:
+    """Let no command fail because of where its output goes, or that it goes nowhere."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:  # closed: the next file to be opened would take its place
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nowhere, "w" if number else "r"))
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names come from other hosts
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
+    _prepare_streams()
     return App().run(list(sys.argv[1:] if argv is None else argv))
 
 

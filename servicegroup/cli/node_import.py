@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import pathlib
 import sys
 from typing import TextIO
@@ -14,6 +15,7 @@ from servicegroup.cli.terminal import printable
 from servicegroup.intake import BadRow
 from servicegroup.inventory import Node
 
+_ENCODING = "utf-8-sig"  # other programs begin such files with a mark
 #: Most bad rows that are shown, the others are counted.
 MOST = 20
 
@@ -64,6 +66,8 @@ class Import(Command):
 
     def _read(self, name: str, kind: str) -> tuple[list[Node], list[BadRow]]:
         if name == "-":
+            if isinstance(sys.stdin, io.TextIOWrapper):  # as a file, whatever the locale
+                sys.stdin.reconfigure(encoding=_ENCODING, newline="")
             return intake.read_nodes(sys.stdin, kind=kind)
         try:
             with _opened(name) as file:
@@ -73,4 +77,4 @@ class Import(Command):
 
 
 def _opened(name: str) -> TextIO:
-    return pathlib.Path(name).open(encoding="utf-8-sig", newline="")
+    return pathlib.Path(name).open(encoding=_ENCODING, newline="")

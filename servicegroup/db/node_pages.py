@@ -25,6 +25,9 @@ _Alike = Sequence[tuple[Sequence[Span], Sequence[Kind]]]
 #: SQLite allows 500 SELECTs in one; beyond that the ranges are joined as a table.
 MOST_BRANCHES = 400
 
+#: The largest number that all databases take.
+LARGEST = 2**63 - 1
+
 #: What stands for an unknown value when sorting.
 _UNKNOWN = {"created_at": "0", "updated_at": "0", "maintenance": None, "id": None}
 
@@ -51,7 +54,8 @@ class Selection:
     def page(self, columns: Sequence[sa.Label[Any] | sa.Column[Any]]) -> sa.Executable:
         """Return the SELECT of these columns of the nodes, in their order."""
         way = " DESC" if self._query.descending else ""
-        limit = "" if self._query.limit is None else f" LIMIT {int(self._query.limit)}"
+        most = self._query.limit
+        limit = "" if most is None else f" LIMIT {min(int(most), LARGEST)}"
         order_by = f"ORDER BY sort_key{way}, id{way}{limit}"
         if self._dialect.name == "postgresql":
             # Its index does not hold the ids: who reads these has read the rows.

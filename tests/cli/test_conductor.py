@@ -69,6 +69,7 @@ def test_nodes_are_listed_by_their_conductor(rows, inside, conductor, nodes):
     assert last["Name"] == "n3"
     names = rows("node", "list", "--sort", "name", "--descending")
     assert [one["Name"] for one in names] == ["n3", "n2", "n1"]
+    assert len(rows("node", "list", "--limit", "9" * 20)) == 3
     assert inside("node", "list", "--limit", "0").returncode == 2
     assert inside("node", "list", "--sort", "colour").returncode == 2
 
@@ -150,8 +151,8 @@ def test_what_ironics_client_prints_can_be_imported(rows, inside, tmp_path, monk
     printed = [{"UUID": None, "Name": "n1", "Driver": "ipmi", "Power State": "power off"}]
     with monkeypatch.context() as patch:
         file = tmp_path / "piped"
-        file.write_text(json.dumps(printed))
-        with file.open() as piped:
+        file.write_text(json.dumps(printed), encoding="utf-8-sig")
+        with file.open(encoding="ascii") as piped:
             patch.setattr(sys, "stdin", piped)
             assert inside("node", "import", "-", "--format", "json").returncode == 0
     assert rows("node", "show", "n1")["power_state"] == "power off"

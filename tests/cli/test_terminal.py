@@ -57,6 +57,20 @@ def test_a_pipe_gets_none(cli, member):
     assert "\x1b" not in cli("service", "show", "compute", "x").stderr
 
 
+def test_what_cannot_be_shown_there_is_escaped(cli, service_group):
+    service_group.join("compute", "node-2", name="名")
+    done = cli("service", "list", "-c", "Name", env={"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, "\\u540d" in done.stdout) == (0, True), done.stderr
+
+
+def test_streams_that_are_closed(cli, service_group):
+    """As those who start daemons leave them."""
+    command = cli.command("run", "--group", "g", "--", "touch", str(cli.folder / "touched"))
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command]
+    assert subprocess.run(closed, env=cli.environment, check=False, timeout=60).returncode == 0
+    assert (cli.folder / "touched").exists()
+
+
 def test_columns_stay_in_line_with_colours(cli, member, service_group):
     service_group.join("compute", "node-2", name="a-name-that-is-much-longer")
     service_group.services.force_down("compute", "node-2")
