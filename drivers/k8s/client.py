@@ -138,9 +138,14 @@ class Client:
 
     def hear(self, plural: str = "leases") -> None:
         """Learn what time it is there, and that we may ask; nothing where that is known."""
-        if not (self.clock.known and self._admitted):
-            self.get(self.objects(PODS if plural == "pods" else LEASES, plural), {"limit": "1"})
-            self._admitted = True
+        if self.clock.known and self._admitted:
+            return
+        path = self.objects(PODS if plural == "pods" else LEASES, plural)
+        try:
+            self.get(path, {"limit": "1"})
+        except Missing as error:
+            raise self._stranger(f"knows no {path} ({error})") from error
+        self._admitted = True
 
     def stop(self) -> None:
         """Close all connections. Idempotent."""
@@ -253,6 +258,9 @@ class Client:
         self.clock.heard(response.headers.get("Date"), sent, received)
         if response.status_code >= 300:
             self._refuse(response, method, path)
+        kind = response.headers.get("Content-Type", "nothing")
+        if not kind.startswith("application/json"):
+            raise self._stranger(f"answers {method} {path} with {kind}")
         return Answer(response.content, sent, received)
 
     @property
@@ -288,9 +296,12 @@ class Client:
                 f"[{GROUP}] namespace={namespace!r} does not exist in {self._place}: "
                 f"kubectl create namespace {namespace}"
             )
-        raise ConfigurationError(
-            f"[{GROUP}] {self._place} refuses {method} {path} with {code}: {words}; is it the API "
-            f"server of a Kubernetes cluster?"
+        raise self._stranger(f"refuses {method} {path} with {code}: {words}")
+
+    def _stranger(self, what: str) -> ConfigurationError:
+        """Return the error of somebody who does not speak as API servers do."""
+        return ConfigurationError(
+            f"[{GROUP}] {self._place} {what}; is it the API server of a Kubernetes cluster?"
         )
 
     # -- connections --------------------------------------------------------------------------

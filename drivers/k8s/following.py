@@ -141,19 +141,25 @@ class Follower:
         }
         with self._client.watch(self._followed.path, query, self._silence) as lines:
             self._lines = lines
-            if self._stopped.is_set():
-                return
-            if self._failing:
-                self._failing = False
-                LOG.info("[%s] the watch of %s goes on", GROUP, self._followed.path)
-            self._settled.set()
-            taken = float("-inf")
-            for some in lines:
-                busy = self._client.clock.now() - taken < GATHERED
-                self._take(some)
-                if busy:
-                    time.sleep(GATHERED)
-                taken = self._client.clock.now()
+            try:
+                self._take_all(lines)
+            finally:
+                self._lines = None  # its connection may be used for something else from now on
+
+    def _take_all(self, lines: Lines) -> None:
+        if self._stopped.is_set():
+            return
+        if self._failing:
+            self._failing = False
+            LOG.info("[%s] the watch of %s goes on", GROUP, self._followed.path)
+        self._settled.set()
+        taken = float("-inf")
+        for some in lines:
+            busy = self._client.clock.now() - taken < GATHERED
+            self._take(some)
+            if busy:
+                time.sleep(GATHERED)
+            taken = self._client.clock.now()
 
     def _take(self, lines: Iterable[bytes]) -> None:
         for line in lines:

@@ -48,6 +48,9 @@ class MemcacheDriver(driver.Driver):
         self._will = functools.partial(pulse.last_will, context.instance_id, chosen)
         self._sight = Sight(self._servers, self.codec, index, beats, settings.service_down_time)
 
+    def start(self) -> None:
+        self._servers.start()
+
     def stop(self) -> None:
         self._servers.close()
 

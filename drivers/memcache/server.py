@@ -33,6 +33,7 @@ class Server:
         self.timeout = timeout
         self.failure: Exception | None = None
         self._skipped_until = 0.0
+        self._kept = True
         self._arguments = {
             "server": address.spec,
             "timeout": timeout,
@@ -66,6 +67,8 @@ class Server:
     def give_back(self, client: MetaClient) -> None:
         """Take back a client whose replies were read whole: the server answers."""
         self._pool.client_pool.release(client)
+        if not self._kept:
+            self._pool.close_idle()
         if self.failure is not None:
             LOG.warning("memcached %s answers again", self.name)
             self.failure = None
@@ -105,8 +108,13 @@ class Server:
         self.give_back(client)
         return told
 
+    def start(self) -> None:
+        """Keep connections that nobody uses from now on, as at first."""
+        self._kept = True
+
     def close(self) -> None:
-        """Close the idle connections, which are made anew when somebody asks."""
+        """Close the idle connections; until the next start, those given back are closed as well."""
+        self._kept = False
         self._pool.close_idle()
 
 

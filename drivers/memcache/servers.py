@@ -209,8 +209,13 @@ class Servers:
         ]
         return ServersSilent("no answer from memcached " + "; ".join(reasons))
 
+    def start(self) -> None:
+        """Keep connections from now on, as at first."""
+        for server in self._servers:
+            server.start()
+
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; those in use are closed when their call ends."""
         for server in self._servers:
             server.close()
 

@@ -91,10 +91,10 @@ class Client:
             if self._client is not None:
                 return
             client = self._made()
-            client.start_async()
+            self._connection = connection = client._connection
             self._down_since = time.monotonic()
             deadline = self._down_since + self._timeout
-            self._connection = connection = client._connection
+            client.start_async()
             while not client.connected:
                 ended = connection.connection_stopped.is_set() and connection._connection_routine
                 if time.monotonic() > deadline or (ended and not ended.is_alive()):
@@ -221,6 +221,8 @@ class Client:
 
     def _changed(self, client: Any, state: str) -> None:
         """Take note of the connection; on kazoo's thread."""
+        if client._connection is not self._connection:  # of a client that was given up
+            return
         if state == KazooState.CONNECTED:
             self._down_since = None
             self._reconnected(client)

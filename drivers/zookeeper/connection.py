@@ -16,7 +16,7 @@ from typing import Any
 from kazoo.exceptions import AuthFailedError, ConnectionDropped
 from kazoo.handlers.threading import SequentialThreadingHandler
 from kazoo.protocol.connection import ConnectionHandler
-from kazoo.protocol.serialization import SASL, Watch
+from kazoo.protocol.serialization import SASL, Auth, Watch
 from kazoo.protocol.states import Callback
 
 LOG = logging.getLogger(__name__)
@@ -83,6 +83,15 @@ class Handler(SequentialThreadingHandler):  # type: ignore[misc]
         return connection
 
 
+class Unsaid(Auth):  # type: ignore[misc]
+    """Credentials on their way: kazoo logs what it sends."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"Auth(scheme={self.scheme!r})"
+
+
 class Connection(ConnectionHandler):  # type: ignore[misc]
     """One connection after another of one client.
 
@@ -142,6 +151,8 @@ class Connection(ConnectionHandler):  # type: ignore[misc]
             # A server without SASL answers each step with nothing, which kazoo takes for the next.
             self.without_sasl = True
             raise AuthFailedError("the server knows no SASL")
+        if isinstance(request, Auth):
+            request = Unsaid(*request)
         super()._submit(request, timeout, xid)
 
     def _send_ping(self, connect_timeout: float) -> None:

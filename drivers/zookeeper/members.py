@@ -249,5 +249,12 @@ class Members:
         if beaten_at is None or now - beaten_at <= self._limit or now < self._take_back_at:
             return
         self._take_back_at = now + TAKE_BACK
+        path = self._paths.instance(self._instance_id)
         with contextlib.suppress(*CLIENT_ERRORS):
-            self._session.attempt([self._session.delete(self._paths.instance(self._instance_id))])
+            answer = self._session.attempt([self._session.delete(path)])
+            answer.rawlink(functools.partial(self._taken_back, beaten_at))
+
+    def _taken_back(self, beaten_at: float, answer: Any) -> None:
+        """Leave it at that until the heart beats again, if the server answered at all."""
+        if self._beaten_at == beaten_at and not isinstance(answer.exception, CLIENT_ERRORS):
+            self._beaten_at = None

@@ -174,10 +174,11 @@ class Session(Client):
             with contextlib.suppress(kazoo_errors.NodeExistsError):
                 self._answer(result)
 
-    def attempt(self, changes: Sequence[Any]) -> None:
-        """Carry out *changes* if they can be, without waiting to learn whether they could."""
+    def attempt(self, changes: Sequence[Any]) -> Any:
+        """Carry out *changes* if they can be, without waiting; its answer will be in the result."""
         client = self._connected()
-        self._send(client, requests.Transaction([self._placed(client, one) for one in changes]))
+        placed = [self._placed(client, one) for one in changes]
+        return self._send(client, requests.Transaction(placed))
 
     def _read_many(
         self,

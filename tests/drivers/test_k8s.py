@@ -1,7 +1,11 @@
 """The k8s driver on the test server: the whole contract."""
 
+import contextlib
 import itertools
+import threading
+import time
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from servers.kubernetes import Kubernetes
@@ -10,6 +14,7 @@ from servicegroup.driver import Capability
 from servicegroup.drivers.k8s import KubernetesDriver
 from servicegroup.drivers.k8s.clock import Clock
 from servicegroup.drivers.k8s.layout import beat_name
+from servicegroup.exceptions import ConfigurationError
 from servicegroup.model import State
 from servicegroup.testing import DriverConformance, Store
 from servicegroup.testing.scene import beat_on, join, silence, state, states
@@ -90,3 +95,52 @@ def test_a_beat_that_was_stored_late_is_no_witness(kubernetes, tmp_path):
         lease["spec"]["renewTime"] = sent.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         assert kubernetes.request("PUT", path, lease)[0] == 200
         assert states(store, observer) == {"silent": State.UNKNOWN, "witness": State.UP}
+
+
+@contextlib.contextmanager
+def stranger(code):
+    """Serve one page whatever is asked for; gives the address."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            page = b"<html>Welcome</html>"
+            self.send_response(code)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("code", [200, 404])
+def test_what_is_no_api_server(kubernetes, tmp_path, code):
+    with stranger(code) as address, make_store(kubernetes, tmp_path) as store:
+        config = tmp_path / "config"
+        config.write_text(config.read_text().replace(kubernetes.address, address))
+        with pytest.raises(ConfigurationError, match="is it the API server"):
+            store.driver()
+
+
+def test_a_watch_that_is_over_has_no_connection_to_cut(kubernetes, tmp_path):
+    with make_store(kubernetes, tmp_path) as store:
+        driver = store.driver()
+        driver.watch("compute", lambda _: None)
+        follower = driver._watches._follower
+        kubernetes.tell("fault", kind="status", verb="watch", code=503)
+        kubernetes.tell("drop_watches")
+        until = time.monotonic() + 30
+        while follower._lines is not None:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        kubernetes.tell("normal")

@@ -1,6 +1,7 @@
 """How the memcache driver reaches a memcached, and what it says when it cannot."""
 
 import threading
+import time
 import uuid
 
 import pytest
@@ -116,6 +117,28 @@ def test_a_server_that_drips_does_not_hold_a_call(memcached):
         thread.start()
         # Byte by byte its reply would take minutes.
         assert done.wait(30)
+
+
+def test_a_call_that_outlasts_the_driver_leaves_no_connection(memcached):
+    with (
+        Hole((memcached.host, memcached.port)) as hole,
+        make_store(hole.address) as store,
+    ):
+        driver = store.driver()
+        join(driver)
+        [server] = driver._servers
+        hole.delay = 0.2
+        late = threading.Thread(target=driver.sightings, args=(GROUP,))
+        late.start()
+        while not server._pool.client_pool.used:
+            time.sleep(0.01)
+        driver.stop()
+        late.join()
+        assert not server.connected
+        hole.delay = 0.0
+        driver.start()
+        assert listed(driver) == {"m"}
+        assert server.connected
 
 
 def test_what_pymemcache_lacks(memcached):

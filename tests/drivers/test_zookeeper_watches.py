@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 from kazoo.exceptions import UnimplementedError
+from kazoo.protocol.states import KazooState
 from servers.zookeeper_proxy import Proxy
 
 from servicegroup.testing import Store
@@ -169,6 +170,14 @@ def test_a_server_that_cannot_end_watches_is_asked_once(zookeeper):
         ear.stop()
         assert kept(zookeeper, driver) == set()
         assert proxy.asked.count(REMOVE) == 4, "the next connection may be to a newer one"
+
+
+def test_what_becomes_of_an_earlier_connection_is_no_concern_of_the_next(driver):
+    earlier = driver._session._client
+    driver.stop()
+    driver.start()
+    driver._session._changed(earlier, KazooState.LOST)  # as it may say it late
+    assert driver._session._down_since is None
 
 
 def test_closing_without_a_connection_asks_for_nothing(zookeeper, behind):

@@ -1,6 +1,7 @@
 """Requests that kazoo lacks, on a real server, and on one that does not know them."""
 
 import threading
+import time
 import uuid
 
 import pytest
@@ -12,6 +13,7 @@ from servers.zookeeper_proxy import Proxy
 from servicegroup import config
 from servicegroup.door import Door
 from servicegroup.driver import Capability, Loss
+from servicegroup.drivers.zookeeper import members
 from servicegroup.drivers.zookeeper.wire import (
     AddWatch,
     Children,
@@ -216,6 +218,34 @@ class TestRequestsCounted:
             for _ in range(5):
                 assert driver.heartbeat(driver.context.instance_id, held) == []
             assert counting.asked == [22] * 5
+
+    def test_whoever_left_writes_nothing_more(self, zookeeper, client, monkeypatch):
+        monkeypatch.setattr(members, "TAKE_BACK", 0.0)
+        short = {"driver": "zookeeper", "report_interval": 0.15, "service_down_time": 0.6}
+        address = {"session_timeout": 0.9}
+        with (
+            Proxy(zookeeper) as counting,
+            Store(
+                "zookeeper", {**options(counting.address, **address), config.GROUP: short}
+            ) as one,
+        ):
+            driver = one.driver()
+            driver.leave([join(driver)])
+            root = driver._session._options.root
+            while client.get_children(f"{root}/instances"):  # it takes its sign of life away
+                time.sleep(0.01)
+            answered = counting.pings + 1
+            while counting.pings < answered:
+                time.sleep(0.01)
+            counting.asked.clear()
+            while counting.pings < answered + 3:
+                time.sleep(0.01)
+            assert counting.asked == []
+            held = join(driver)
+            while client.get_children(f"{root}/instances"):
+                time.sleep(0.01)
+            assert driver.heartbeat(held.instance_id, [held]) == [], "and again if it beats again"
+            assert client.get_children(f"{root}/instances") == [held.instance_id]
 
     def test_a_change_of_attributes_is_a_look_and_a_transaction(self, zookeeper):
         with (

@@ -1,6 +1,7 @@
 """Who may talk to ZooKeeper: digests, SASL and TLS, and what is said to whoever may not."""
 
 import contextlib
+import logging
 import subprocess
 import time
 import uuid
@@ -16,6 +17,7 @@ from servers.zookeeper import ZooKeeper
 from servers.zookeeper_proxy import Proxy
 
 from servicegroup import State
+from servicegroup.drivers.zookeeper.client import KAZOO_LOG
 from servicegroup.exceptions import ConfigurationError
 from servicegroup.testing import Store
 from servicegroup.testing.scene import join, listed, seen, state
@@ -39,6 +41,16 @@ def store(address, root=None, **options):
 
 
 class TestAccess:
+    def test_no_log_shows_the_password(self, zookeeper, caplog):
+        credentials = {"username": "nova", "password": "said-to-nobody"}
+        with (
+            caplog.at_level(logging.DEBUG, KAZOO_LOG.name),
+            store(zookeeper.address, **credentials) as one,
+        ):
+            join(one.driver())
+        assert "Auth(scheme='digest')" in caplog.text
+        assert "said-to-nobody" not in caplog.text
+
     def test_the_nodes_belong_to_the_username(self, zookeeper):
         root = f"/test-{uuid.uuid4()}"
         with (

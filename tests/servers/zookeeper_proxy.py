@@ -30,6 +30,7 @@ class Proxy(Passage):
         self.hangs_up_at: tuple[int, ...] = ()
         #: The opcodes of all requests but pings, in order.
         self.asked: list[int] = []
+        self.pings = 0
         #: While it is set, nothing is passed on either way, and connections stay.
         self.black_hole = threading.Event()
         super().__init__((server.host, server.port))
@@ -54,7 +55,9 @@ class Proxy(Passage):
             while connect is not None and (frame := _frame(client)) is not None:
                 self._wait()
                 xid, opcode = _REQUEST.unpack_from(frame)
-                if opcode != PING:
+                if opcode == PING:
+                    self.pings += 1
+                else:
                     self.asked.append(opcode)
                 if opcode in self.hangs_up_at:
                     break
