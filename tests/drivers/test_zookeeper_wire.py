@@ -138,7 +138,8 @@ class TestOnAnOlderServer:
 
     def test_members_are_read_one_by_one(self, old, zookeeper):
         patient = {"driver": "zookeeper", "report_interval": 10.0, "service_down_time": 60.0}
-        with Store("zookeeper", {**options(old.address), config.GROUP: patient}) as store:
+        address = options(old.address, session_timeout=20.0)  # a new session would ask again
+        with Store("zookeeper", {**address, config.GROUP: patient}) as store:
             driver = store.driver()
             held = driver.join([member(driver, f"m{n}") for n in range(700)])
             assert {key: one.member for key, one in seen(driver).items()} == {
