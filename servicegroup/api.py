@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from oslo_config import cfg
 
 from servicegroup import config, lifetime, loading, tables
+from servicegroup.door import CLOSED
 from servicegroup.exceptions import (
     DriverUnavailable,
     LivenessUnknown,
@@ -63,7 +64,7 @@ class ServiceGroup:
         self._further = loading.further(self.settings)
         for one in self._further.values():
             loading.register_options(conf, one)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._closed = False
         try:
             self._process: Process | None = self._made()
@@ -342,9 +343,9 @@ class ServiceGroup:
         with self._lock:
             process, self._process = self._process, None
             self._closed = True
+        lifetime.end(self)
         if process is None or process.pid != os.getpid():
             return
-        lifetime.end(self)
         process.close(self.settings.stop_deadline)
 
     def __enter__(self) -> ServiceGroup:
@@ -355,7 +356,7 @@ class ServiceGroup:
 
     def after_fork(self) -> None:
         """Start anew in a forked child: called by the library itself."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         process, self._process = self._process, None
         if process is None:
             return
@@ -369,7 +370,7 @@ class ServiceGroup:
             return process
         with self._lock:
             if self._closed:
-                raise ServiceGroupError("this ServiceGroup is closed: make a new one")
+                raise ServiceGroupError(CLOSED)
             if self._process is None:
                 self._process = self._made()
             return self._process

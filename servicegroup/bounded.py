@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+LOG = logging.getLogger(__name__)
 
 #: Given-up threads that may be stuck at once; more would pile up against a store that hangs.
 MOST_STUCK = 2
@@ -25,30 +27,40 @@ class BoundedCaller:
     """Runs calls one after another on a daemon thread, and waits for none longer than told.
 
     A call that overruns is abandoned together with its thread; the next one gets a new thread.
-    While ``MOST_STUCK`` threads are stuck, calls fail at once. Usable from any thread.
+    While ``MOST_STUCK`` threads are stuck, and once it is closed, calls fail at once. Usable from
+    any thread, and from a signal's handler, whatever that interrupts.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._jobs: queue.SimpleQueue[Job | None] | None = None
         self._stuck = 0
+        self._closed = False
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
         """Queue *work*; its result is in the future. Raises nothing of its own."""
         future: Future[T] = Future()
         with self._lock:
-            if self._jobs is None and self._stuck >= MOST_STUCK:
-                stuck = f"{self._stuck} earlier calls are still waiting for an answer"
-                future.set_exception(CallTimeout(stuck))
-                return future
-            if self._jobs is None:
-                self._jobs = queue.SimpleQueue()
-                threading.Thread(
-                    target=self._work, args=(self._jobs,), name=self._name, daemon=True
-                ).start()
-            self._jobs.put((future, work))
+            try:
+                if self._jobs is None:
+                    self._jobs = self._started()
+            except CallTimeout as error:
+                future.set_exception(error)
+            else:
+                self._jobs.put((future, work))
         return future
+
+    def tell(self, callback: Callable[[], object], what: str) -> None:
+        """Queue a callback that is not ours; if it fails, *what* did so is logged."""
+
+        def run() -> None:
+            try:
+                callback()
+            except BaseException:  # also who wants to exit: on this thread that does nothing
+                LOG.exception("%s failed", what)
+
+        self.submit(run)
 
     def call(
         self,
@@ -100,8 +112,25 @@ class BoundedCaller:
         """Let the thread end after what is queued."""
         with self._lock:
             jobs, self._jobs = self._jobs, None
+            self._closed = True
         if jobs is not None:
             jobs.put(None)
+
+    def _started(self) -> queue.SimpleQueue[Job | None]:
+        if self._closed:
+            raise CallTimeout("it is closed")
+        if self._stuck >= MOST_STUCK:
+            raise CallTimeout(f"{self._stuck} earlier calls are still waiting for an answer")
+        jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        thread = threading.Thread(target=self._work, args=(jobs,), name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # there may be no more of them now
+            raise CallTimeout(f"nobody to make the call: {error}") from error
+        if self._closed:  # by a signal's handler, just now
+            jobs.put(None)
+            raise CallTimeout("it is closed")
+        return jobs
 
     def _returned(self, future: Future[Any]) -> None:  # noqa: ARG002
         with self._lock:

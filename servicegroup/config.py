@@ -31,6 +31,9 @@ LEAST_INTERVALS = 3.3
 #: Intervals by which a living member's last beat may be older than an outage is long.
 OUTAGE_INTERVALS = 2.1
 
+#: Seconds, 30 years: what every clock and wait can do. oslo.config takes inf and nan for numbers.
+LONGEST = 1e9
+
 #: Seconds: without service records a crashed member is forgotten after a day; with them, never.
 FORGET_AFTER = 86400.0
 
@@ -244,10 +247,8 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
     register(conf)
     _checked(conf, CONDUCTOR_GROUP, CONDUCTOR_OPTIONS)
     _checked(conf, HYPERVISOR_GROUP, HYPERVISOR_OPTIONS)
-    try:
-        return _settings(conf)
-    except cfg.ConfigSourceValueError as error:
-        raise invalid(error, GROUP) from error
+    _checked(conf, GROUP, OPTIONS)
+    return _settings(conf)
 
 
 def invalid(error: cfg.ConfigSourceValueError, group: str | None = None) -> ConfigurationError:
@@ -305,6 +306,10 @@ def _checked(conf: cfg.ConfigOpts, group: str, options: Sequence[cfg.Opt]) -> No
             value = conf[group][option.dest]
         except cfg.ConfigSourceValueError as error:
             raise invalid(error, group) from error
+        if group == GROUP and isinstance(value, float) and not value <= LONGEST:  # nan is not
+            raise ConfigurationError(
+                f"[{group}] {option.dest}={value:g} is no time: use at most {LONGEST:g} seconds"
+            )
         if option.dest == "group":
             check_text(f"[{group}] group", value)
 

@@ -18,6 +18,10 @@ from servicegroup.exceptions import (
 from servicegroup.model import EndKind, Member
 from servicegroup.will import LastWill
 
+#: What is said to whoever uses what was closed, or what stayed with the parent of a fork.
+CLOSED = "this ServiceGroup is closed: make a new one"
+INHERITED = "this stayed with the parent process of a fork: ask the ServiceGroup for it again"
+
 T = TypeVar("T")
 Told = Callable[[str, float, BaseException | None], None]
 
@@ -92,6 +96,7 @@ class Door:
         self._tries = 0
         self._refusal: Exception | None = None
         self._open = False
+        self._over: str | None = None
         self._read_only = False
         self._translated = _Translation(name, driver)
 
@@ -117,6 +122,16 @@ class Door:
             self._open = False
         with self._translated:
             self.driver.stop()
+
+    def retire(self, why: str) -> None:
+        """Once stopped, refuse all calls with *why*: what still holds on to it must not open it."""
+        self._over = why
+
+    def inherited(self) -> None:
+        """Refuse all calls in a forked child: the client is the parent's."""
+        self._opening = threading.Lock()  # the old one may be held by a thread left behind
+        self._open = False
+        self.retire(INHERITED)
 
     def run(self, work: Callable[[], T]) -> T:
         """Open the client if need be, and do *work* that goes past the driver's own methods."""
@@ -229,6 +244,8 @@ class Door:
             tries = self._tries
             with self._opening:
                 if not self._open:
+                    if self._over is not None:
+                        raise ServiceGroupError(self._over)
                     if self._refusal is not None and self._tries != tries:
                         raise self._refusal  # of somebody else's try: one wait is enough
                     self._try_to_start()

@@ -29,12 +29,12 @@ class Forgetter:
         door: Door,
         observer: Observer,
         forget_after: float,
-        groups: Callable[[], Collection[str]],
+        members: Callable[[], Collection[tuple[str, str]]],
     ) -> None:
         self._door = door
         self._observer = observer
         self._forget_after = forget_after
-        self._groups = groups
+        self._members = members
         self._caller = BoundedCaller("servicegroup-forget")
         self._flight: Future[None] | None = None
         self._period = max(SHARE * forget_after, min(SHORTEST, forget_after))
@@ -52,7 +52,7 @@ class Forgetter:
 
     def look(self) -> None:
         """Remove who is down for too long. A member that changed meanwhile is untouched."""
-        for group_id in self._groups():
+        for group_id in {group_id for group_id, _ in self._members()}:
             try:
                 self._look_at(group_id)
             except Exception as error:  # noqa: BLE001 - a later look will do

@@ -25,6 +25,8 @@ class HealthCheck:
         self._caller = BoundedCaller(f"servicegroup-health-{member_id}")
         self._asked: tuple[Future[object], float] | None = None
         self._reason: str | None = None
+        #: Whether nobody asks any more: what :meth:`step` returns is of no interest then.
+        self.ended = False
 
     def step(self, now: float) -> str | None:
         """Ask if it is time, and return what is wrong as far as is known; ``None`` if well.
@@ -50,6 +52,7 @@ class HealthCheck:
 
     def close(self) -> None:
         """Let the thread end."""
+        self.ended = True
         self._caller.close()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from servicegroup.bounded import BoundedCaller
 from servicegroup.clock import boottime
 from servicegroup.config import Settings
+from servicegroup.door import CLOSED
 from servicegroup.driver import Loss, Lost
 from servicegroup.exceptions import DriverUnavailable, ServiceGroupError
 from servicegroup.flaps import Flaps, came_back
@@ -23,7 +24,7 @@ from servicegroup.health import HealthCheck
 from servicegroup.membership import Health, Membership, OnLost
 from servicegroup.model import Member, check_attributes, storable_text
 from servicegroup.observer import Observer
-from servicegroup.report import Key, Report
+from servicegroup.report import Key, Report, key_of
 from servicegroup.status import in_words
 
 LOG = logging.getLogger(__name__)
@@ -58,14 +59,16 @@ class Heart:
         self._forgetter: Forgetter | None = None
         if settings.forget_after is not None:
             self._forgetter = Forgetter(
-                self._judged.door, observer, settings.forget_after, self._groups
+                self._judged.door, observer, settings.forget_after, lambda: list(self._memberships)
             )
         self._memberships: dict[Key, Membership] = {}
         self._checks: dict[Key, HealthCheck] = {}
         self._tell = BoundedCaller("servicegroup-callbacks")
         self._wake = threading.Condition()
         self._woken = False
-        self._thread: threading.Thread | None = None
+        self._thread = threading.Thread(
+            target=self._beat_on, name="servicegroup-heart", daemon=True
+        )
         self._stopped = False
         self._first_joined = float("-inf")
         self._out_of_sight: list[Membership] = []  # who was told that others cannot see it
@@ -83,18 +86,20 @@ class Heart:
         health: Health | None = None,
     ) -> Membership:
         """Desire *member*, then store it; see :meth:`servicegroup.ServiceGroup.join`."""
-        key = (member.group_id, member.member_id)
-        if key in self._memberships:
-            raise ServiceGroupError(
-                f"this process is already member {member.member_id!r} of group "
-                f"{member.group_id!r}; leave first, or use update()"
-            )
-        membership = Membership(self, member, on_lost)
-        if not self._memberships:
-            self._first_joined = boottime()
-        self._memberships[key] = membership
-        for report in self._everywhere:
-            report.want(member, changed=False)
+        key, membership = key_of(member), Membership(self, member, on_lost)
+        with self._wake:
+            if self._stopped:
+                raise ServiceGroupError(CLOSED)
+            if key in self._memberships:
+                raise ServiceGroupError(
+                    f"this process is already member {member.member_id!r} of group "
+                    f"{member.group_id!r}; leave first, or use update()"
+                )
+            if not self._memberships:
+                self._first_joined = boottime()
+            self._memberships[key] = membership
+            for report in self._everywhere:
+                report.want(member, changed=False)
         if self._guardian is not None:
             self._guardian.start(boottime())
         if wait:
@@ -102,9 +107,15 @@ class Heart:
             if self._guardian is not None:
                 self._guardian.wait()
         if health is not None:
-            interval = self._settings.report_interval
-            self._checks[key] = HealthCheck(key[1], health, interval, self._rouse)
-        self._run()
+            check = HealthCheck(key[1], health, self._settings.report_interval, self._rouse)
+            with self._wake:
+                if not membership.ended:
+                    self._checks[key] = check
+        try:
+            self._run()
+        except RuntimeError:  # no thread can be had that would beat on
+            self.leave(membership)
+            raise
         return membership
 
     def membership(self, group_id: str, member_id: str) -> Membership | None:
@@ -139,10 +150,9 @@ class Heart:
         """Take a member out, but leave it listed; see :meth:`Membership.step_down`."""
         checked = check_attributes(attributes)
         self._require(membership)
-        check = self._checks.pop((membership.member.group_id, membership.member.member_id), None)
-        if check is not None:
-            check.close()  # or it would soon call the member well
-        self._change(membership, attributes=checked, withdrawn=storable_text(reason))
+        with self._wake:
+            self._unchecked(membership)  # or it would soon be called well
+            self._change(membership, attributes=checked, withdrawn=storable_text(reason))
         try:
             self._flush()
         except DriverUnavailable as error:
@@ -183,17 +193,15 @@ class Heart:
         for flushed in [report.flushed() for report in self._everywhere if report.busy]:
             try:
                 flushed(max(0.05, until - boottime()))
-            except ServiceGroupError as error:
+            except Exception as error:
                 clean = False
                 if left:
                     LOG.warning(
                         "could not leave with %d members: %s; they go down by their age",
                         len(left),
                         error,
+                        exc_info=None if isinstance(error, ServiceGroupError) else error,
                     )
-            except Exception:
-                clean = False
-                LOG.exception("leaving failed")
         for report in self._everywhere:
             report.close()
         if self._guardian is not None:
@@ -201,7 +209,7 @@ class Heart:
         self._tell.close()
         if self._forgetter is not None:
             self._forgetter.close()
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(max(0.05, until - boottime()))
 
     def inherited(self) -> None:
@@ -214,10 +222,7 @@ class Heart:
 
     def _run(self) -> None:
         with self._wake:
-            if self._thread is None and not self._stopped:
-                self._thread = threading.Thread(
-                    target=self._beat_on, name="servicegroup-heart", daemon=True
-                )
+            if self._thread.ident is None and not self._stopped:
                 self._thread.start()
         self._rouse()
 
@@ -258,9 +263,9 @@ class Heart:
             until = min(until, self._forgetter.step(now))
         for key, check in list(self._checks.items()):
             reason = check.step(now)
-            membership = self._memberships.get(key)
-            if membership is not None and reason != membership.member.withdrawn:
-                self._withdraw(membership, reason)
+            with self._wake:  # it ends with the membership, or before
+                if not check.ended and reason != self._memberships[key].member.withdrawn:
+                    self._withdraw(self._memberships[key], reason)
             until = min(until, check.due)
         until = min(until, self._contact(now))
         for report in self._further:
@@ -317,11 +322,12 @@ class Heart:
             raise
 
     def _change(self, membership: Membership, **changes: Any) -> None:
-        member = membership.member
-        member = member._replace(**changes, revision=member.revision + 1)
-        membership.member = member
-        for report in self._everywhere:
-            report.want(member, changed=True)
+        with self._wake:
+            member = membership.member
+            member = member._replace(**changes, revision=member.revision + 1)
+            membership.member = member
+            for report in self._everywhere:
+                report.want(member, changed=True)
 
     def _withdraw(self, membership: Membership, reason: str | None) -> None:
         if reason is not None:
@@ -333,7 +339,7 @@ class Heart:
 
     def _came_back(self, membership: Membership) -> Flaps | None:
         member = membership.member
-        now = self._judged.wall_time((member.group_id, member.member_id))
+        now = self._judged.wall_time(key_of(member))
         return member.flaps if now is None else came_back(member.flaps, now)
 
     def _flush(self) -> None:
@@ -344,7 +350,7 @@ class Heart:
             self._run()
 
     def _lost(self, lost: Lost) -> None:
-        key = (lost.member.group_id, lost.member.member_id)
+        key = key_of(lost.member)
         membership = self._memberships.get(key)
         if membership is None or membership.ended:
             return
@@ -359,7 +365,7 @@ class Heart:
         self._call_back(membership.tell_lost(reason, for_good=True))
 
     def _lost_elsewhere(self, report: Report, lost: Lost) -> None:
-        key = (lost.member.group_id, lost.member.member_id)
+        key = key_of(lost.member)
         if lost.loss is Loss.REMOVED and self._settings.rejoin_removed:
             report.forget(key)
             return
@@ -369,32 +375,26 @@ class Heart:
             LOG.error("%r is a member still, but not in %s any more: %s", membership, name, reason)
 
     def _forget(self, membership: Membership, *, leave: bool) -> None:
-        key = (membership.member.group_id, membership.member.member_id)
-        if self._memberships.get(key) is membership:
-            del self._memberships[key]
-            check = self._checks.pop(key, None)
-            if check is not None:
-                check.close()
-            for report in self._reports:
-                report.drop(key, leave=leave)
-            for report in self._further:  # of the loss, if it is one, they need not know
-                report.drop(key, leave=True)
+        key = key_of(membership.member)
+        with self._wake:
+            if self._memberships.get(key) is membership:
+                del self._memberships[key]
+                self._unchecked(membership)
+                for report in self._reports:
+                    report.drop(key, leave=leave)
+                for report in self._further:  # of the loss, if it is one, they need not know
+                    report.drop(key, leave=True)
 
-    def _groups(self) -> set[str]:
-        return {group_id for group_id, _ in list(self._memberships)}
+    def _unchecked(self, membership: Membership) -> None:
+        """End the questions about its health."""
+        check = self._checks.pop(key_of(membership.member), None)
+        if check is not None:
+            check.close()
 
     def _require(self, membership: Membership) -> None:
         if membership.ended:
             raise ServiceGroupError(f"{membership!r} is no longer a member: join again")
 
     def _call_back(self, callback: Any) -> None:
-        if callback is None:
-            return
-
-        def run() -> None:
-            try:
-                callback()
-            except Exception:
-                LOG.exception("the on_lost callback failed")
-
-        self._tell.submit(run)
+        if callback is not None:
+            self._tell.tell(callback, "the on_lost callback")

@@ -6,7 +6,6 @@ import functools
 import logging
 import os
 import uuid
-import weakref
 from collections.abc import Callable, Mapping
 
 from oslo_config import cfg
@@ -15,7 +14,7 @@ from servicegroup import config, loading
 from servicegroup.bounded import BoundedCaller, CallTimeout
 from servicegroup.bystander import Bystander
 from servicegroup.clock import boottime
-from servicegroup.door import Door
+from servicegroup.door import CLOSED, Door
 from servicegroup.driver import Capability, Context, Driver
 from servicegroup.exceptions import (
     ConfigurationError,
@@ -85,7 +84,8 @@ class Process:
         self.heart = Heart(settings, reports, self.observer, guardian, aside)
         interval = min(settings.poll_interval, settings.report_interval)
         self.bystander = Bystander(self.door, interval, lambda: self.heart.beats)
-        self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
+        self.watches: set[Watch] = set()
+        self._closed = False
 
     def _report(
         self, door: Door, settings: config.Settings, interval: float, *, standing: str = ""
@@ -140,7 +140,13 @@ class Process:
             closed=self.watches.discard,
         )
         self.watches.add(watch)
-        watch.start(self._settings.stop_deadline)
+        try:
+            if self._closed:
+                raise ServiceGroupError(CLOSED)
+            watch.start(self._settings.stop_deadline)
+        except BaseException:
+            watch.close(0)
+            raise
         return watch
 
     def refuse_if_alive(self, member: Member) -> None:
@@ -182,6 +188,7 @@ class Process:
     def close(self, deadline: float) -> None:
         """Leave everything, end all threads and close all clients, within *deadline* seconds."""
         until = boottime() + deadline
+        self._closed = True
         watches = list(self.watches)
         for watch in watches:
             watch.close(0)
@@ -190,6 +197,7 @@ class Process:
         for watch in watches:
             watch.close(max(0.0, until - boottime()))
         for door in self.doors():
+            door.retire(CLOSED)
             _stop(door, max(SHORTEST_STOP, until - boottime()))
         self.seats.free()
 
@@ -198,6 +206,8 @@ class Process:
         for watch in list(self.watches):
             watch.inherited()
         self.heart.inherited()
+        for door in self.doors():
+            door.inherited()
 
 
 def _records_driver(conf: cfg.ConfigOpts) -> type[Driver]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
@@ -28,11 +29,17 @@ BEATS_IN_A_LIFE = 3
 REQUESTS = 3
 
 
+def key_of(member: Member) -> Key:
+    """Return what tells the members of a process apart."""
+    return (member.group_id, member.member_id)
+
+
 class Report:
     """What one store has been told of the members, and when it must be told again.
 
     The desired members are set from any thread by the heart; everything that talks to the store
-    runs on one thread, so that no older write can overtake a newer one.
+    runs on one thread, so that no older write can overtake a newer one. What is desired may change
+    while the store is asked: what it says then counts only for whom it still concerns.
 
     :param interval: seconds between two beats
     :param clock: the heart's clock
@@ -62,6 +69,7 @@ class Report:
         self.patience = REQUESTS * call_timeout
         self._clock = clock
         self._caller = BoundedCaller(f"servicegroup-{door.name}")
+        self._lock = threading.RLock()  # for what follows; never held while the store is asked
         self._desired: dict[Key, Member] = {}
         self._incarnations: dict[Key, Member] = {}
         self._joined_at: dict[Key, float] = {}
@@ -81,35 +89,37 @@ class Report:
 
     def want(self, member: Member, *, changed: bool) -> None:
         """Keep *member* in the store from now on; *changed*: as before, its description is new."""
-        key = (member.group_id, member.member_id)
-        if changed and key not in self._desired:  # the store gave it to another life meanwhile
-            return
-        self._desired[key] = member
-        if changed and key in self._incarnations:
-            self._changed.add(key)
-        self._doubtful.discard(key)
-        self._edition += 1
+        key = key_of(member)
+        with self._lock:
+            if changed and key not in self._desired:  # the store gave it to another life meanwhile
+                return
+            self._desired[key] = member
+            if changed and key in self._incarnations:
+                self._changed.add(key)
+            self._doubtful.discard(key)
+            self._edition += 1
         self.hurry()
 
     def drop(self, key: Key, *, leave: bool) -> None:
         """Keep the member no longer; *leave*: also take it out of the store."""
-        self._desired.pop(key, None)
-        self._changed.discard(key)
-        stored = self._incarnations.pop(key, None)
-        self._joined_at.pop(key, None)
-        if leave and stored is not None:
-            self._leaving[key] = stored
-            self.hurry()
-        elif leave and key in self._asked:
-            self._doubtful.add(key)
-            self.hurry()
-        self._edition += 1
+        with self._lock:
+            self._desired.pop(key, None)
+            self._changed.discard(key)
+            stored = self._incarnations.pop(key, None)
+            self._joined_at.pop(key, None)
+            if leave and stored is not None:
+                self._leaving[key] = stored
+                self.hurry()
+            elif leave and key in self._asked:
+                self._doubtful.add(key)
+                self.hurry()
+            self._edition += 1
 
     def doubt(self, key: Key) -> None:
         """Take back a join that may have been stored without our hearing so."""
-        self.drop(key, leave=False)
-        self._doubtful.add(key)
-        self._edition += 1
+        with self._lock:
+            self.drop(key, leave=False)
+            self._doubtful.add(key)
         self.hurry()
 
     def hurry(self) -> None:
@@ -118,8 +128,9 @@ class Report:
 
     def forget(self, key: Key) -> None:
         """Join *key* anew at the next step: what was stored of it is gone."""
-        self._incarnations.pop(key, None)
-        self._edition += 1
+        with self._lock:
+            self._incarnations.pop(key, None)
+            self._edition += 1
         self.hurry()
 
     def stored(self, key: Key) -> Member | None:
@@ -146,7 +157,7 @@ class Report:
 
         def wait(timeout: float) -> list[Lost]:
             try:
-                return self._caller.result(future, timeout)
+                return self._concerned(self._caller.result(future, timeout))
             except CallTimeout as error:
                 raise self._silent(error) from error
 
@@ -218,9 +229,8 @@ class Report:
         if self._carried[0] == edition:
             return [], self._carried[1]
         lost = self._settle()
-        members = [
-            member for key, member in list(self._incarnations.items()) if key in self._desired
-        ]
+        with self._lock:
+            members = list(self._incarnations.values())
         self._carried = (edition, members)
         return lost, members
 
@@ -228,54 +238,63 @@ class Report:
         """Carry out what changed since the last call: leaves, joins, updates."""
         for key in list(self._doubtful):
             self._retract(key)
-        if self._leaving:
-            leaving = dict(self._leaving)
+        leaving = dict(self._leaving)
+        if leaving:
             self.door.leave(list(leaving.values()))
-            for key, member in leaving.items():
-                if self._leaving.get(key) is member:
-                    del self._leaving[key]
-        joining = [m for key, m in list(self._desired.items()) if key not in self._incarnations]
+            with self._lock:
+                for key, member in leaving.items():
+                    if self._leaving.get(key) is member:
+                        del self._leaving[key]
+        with self._lock:
+            joining = [m for key, m in self._desired.items() if key not in self._incarnations]
+            self._asked.update(map(key_of, joining))
         if joining:
-            sent = self._clock()
-            for member in self._join(joining):
-                key = (member.group_id, member.member_id)
+            self._join(joining)
+        with self._lock:
+            changing = [self._described(key) for key in self._changed & self._incarnations.keys()]
+        if not changing:
+            return []
+        lost = self.door.update(changing)
+        with self._lock:
+            for member in changing:
+                key = key_of(member)
+                if key in self._incarnations:  # else it left meanwhile
+                    self._incarnations[key] = member
+                    if self._desired[key].revision == member.revision:
+                        self._changed.discard(key)
+        return lost
+
+    def _described(self, key: Key) -> Member:
+        """Return a member that is stored as it is desired."""
+        stored, desired = self._incarnations[key], self._desired[key]
+        return desired._replace(
+            incarnation=stored.incarnation,
+            started_at=stored.started_at,
+            flaps=desired.flaps or stored.flaps,
+        )
+
+    def _join(self, members: list[Member]) -> None:
+        sent = self._clock()
+        try:
+            joined = self.door.join(members)
+        except DriverUnavailable:
+            raise  # it may have stored them all the same
+        except ServiceGroupError:
+            with self._lock:
+                self._asked.difference_update(map(key_of, members))
+            raise
+        with self._lock:
+            for member in joined:
+                key = key_of(member)
                 self._asked.discard(key)
                 self._doubtful.discard(key)
                 self._incarnations[key] = member
                 self._joined_at[key] = sent
                 if key not in self._desired:  # left while it joined
                     self.drop(key, leave=True)
-            self.heard_at = max(self.heard_at, sent)
-        changed = [key for key in list(self._changed) if key in self._desired]
-        if not changed:
-            return []
-        members = []
-        for key in changed:
-            stored = self._incarnations[key]
-            members.append(
-                self._desired[key]._replace(
-                    incarnation=stored.incarnation,
-                    started_at=stored.started_at,
-                    flaps=self._desired[key].flaps or stored.flaps,
-                )
-            )
-        lost = self.door.update(members)
-        for key, member in zip(changed, members, strict=True):
-            self._incarnations[key] = member
-            if self._desired.get(key, member).revision == member.revision:
-                self._changed.discard(key)
-        return lost
-
-    def _join(self, members: list[Member]) -> list[Member]:
-        keys = {(member.group_id, member.member_id) for member in members}
-        self._asked |= keys
-        try:
-            return self.door.join(members)
-        except DriverUnavailable:
-            raise  # it may have stored them all the same
-        except ServiceGroupError:
-            self._asked -= keys
-            raise
+                elif self._desired[key].revision != member.revision:  # changed while it joined
+                    self._changed.add(key)
+        self.heard_at = max(self.heard_at, sent)
 
     def _retract(self, key: Key) -> None:
         group_id, member_id = key
@@ -283,8 +302,19 @@ class Report:
         mine = [s.member for s in seen.members if s.member.instance_id == self._instance_id]
         if mine:
             self.door.leave(mine)
-        self._doubtful.discard(key)
-        self._asked.discard(key)
+        with self._lock:
+            self._doubtful.discard(key)
+            self._asked.discard(key)
+
+    def _concerned(self, lost: list[Lost]) -> list[Lost]:
+        """Leave out lives that are not ours any more: who left, or joined anew, meanwhile."""
+        with self._lock:
+            stored = [self._incarnations.get(key_of(one.member)) for one in lost]
+        return [
+            one
+            for one, ours in zip(lost, stored, strict=True)
+            if ours is not None and ours.incarnation == one.member.incarnation
+        ]
 
     # -- transitions --------------------------------------------------------------------------
 
@@ -293,7 +323,7 @@ class Report:
             if not future.done():
                 self._caller.abandon(future)
                 raise CallTimeout(f"no answer within {in_words(now - sent)}")
-            lost = future.result()
+            lost = self._concerned(future.result())
         except (ServiceGroupError, CallTimeout) as error:
             self._failed(error, now)
             return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
 
@@ -14,6 +15,9 @@ def state_folder() -> pathlib.Path:
     :raises OSError: it cannot be made; ``filename`` names it
     """
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    folder = pathlib.Path(state).expanduser() / "servicegroup"
+    try:
+        folder = pathlib.Path(state).expanduser() / "servicegroup"
+    except RuntimeError as error:  # as in a container that runs as a user without a name
+        raise FileNotFoundError(errno.ENOENT, "this user has no home directory", state) from error
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder

@@ -175,10 +175,13 @@ class Watch:
             self._doubt(float("-inf"))
             self._lock.notify_all()
         if not already:
-            if unwatch is not None:
-                unwatch()
             self._caller.close()
             self._on_closed(self)
+        if unwatch is not None:
+            try:
+                unwatch()
+            except Exception:
+                LOG.exception("the driver did not end its watch of group %r", self.group_id)
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(self._settings.stop_deadline if timeout is None else timeout)
 

@@ -49,12 +49,20 @@ def resolve(conf: cfg.ConfigOpts) -> tuple[URL, bool]:
             f"sqlite:////var/lib/servicegroup/servicegroup.sqlite or "
             f"postgresql://user:password@host/servicegroup"
         ) from None  # the error may show a part of the password
+    _check_password(configured)
     return _checked(url), False
 
 
+def _check_password(text: str) -> None:
+    """Refuse what cuts a password in two: its rest would be a host, a database, or shown as one."""
+    scheme, _, rest = text.partition("://")
+    if not scheme.startswith("sqlite") and rest.partition(":")[2].count("@") > 1:
+        raise ConfigurationError(
+            f"{OPTION} has an @ too many; in a password, or after the ?, write it as %40"
+        )
+
+
 def _checked(url: URL) -> URL:
-    if "@" in (url.host or ""):
-        raise ConfigurationError(f"{OPTION} has an @ too many; in a password, write it as %40")
     family, _, library = url.drivername.partition("+")
     drivername = SCHEMES.get(family)
     if drivername is None or (library and library != drivername.partition("+")[2]):

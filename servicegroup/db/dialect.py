@@ -43,6 +43,9 @@ class Dialect:
     #: Times for people: microseconds since 1970, UTC.
     wall: ClassVar[str] = "(SELECT servicegroup_wall())"
     boot: ClassVar[str] = "(SELECT servicegroup_boot())"
+    #: What helps where there is none, and where it does not answer.
+    create: ClassVar[str] = "create its directory, in which this process must be allowed to write"
+    check: ClassVar[str] = "check that its disk has room, and that no stopped process locks it"
     locks_rows: ClassVar[bool] = False
     notifies: ClassVar[bool] = False
     #: Whether the connection for beats may stay taken between them; not where forks wait for it.
@@ -101,7 +104,12 @@ class Dialect:
         yield
 
 
-class PostgreSQL(Dialect):
+class _Server(Dialect):
+    create = "create the database"
+    check = "check that the server runs and that the URL is right"
+
+
+class PostgreSQL(_Server):
     """The server's ``clock_timestamp()``, which moves on while a transaction waits for a lock."""
 
     name = "postgresql"
@@ -147,7 +155,7 @@ class PostgreSQL(Dialect):
         yield
 
 
-class MySQL(Dialect):
+class MySQL(_Server):
     """MySQL and MariaDB: ``UTC_TIMESTAMP(6)``, which knows neither session zone nor summer time."""
 
     name = "mysql"

@@ -181,12 +181,18 @@ class Database:
         :raises DatabaseNotReady: there is no such database, or it is none
         :raises DriverUnavailable: the database did not answer
         """
-        try:
+        with self.explained():
             return self.version()
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn the errors of a first look at the database into ours, which say what to do."""
+        try:
+            yield
         except oslo_db_exception.DBNonExistentDatabase as error:
             raise DatabaseNotReady(
                 f"{db_connection.OPTION} {self.place} cannot be opened: {first_line(error)}; "
-                f"create the database (for SQLite: its directory), or correct the URL"
+                f"{self.dialect.create}, or correct the URL"
             ) from error
         except CLIENT_ERRORS as error:
             if "readonly database" in str(error):  # SQLite's words, also for its directory
@@ -195,8 +201,8 @@ class Database:
                     f"this process needs the right to write the file and its directory"
                 ) from error
             raise DriverUnavailable(
-                f"{db_connection.OPTION} {self.place} does not answer: "
-                f"{first_line(error)}; check that the server runs and that the URL is right"
+                f"{db_connection.OPTION} {self.place} does not answer: {first_line(error)}; "
+                f"{self.dialect.check}"
             ) from error
         except oslo_db_exception.DBError as error:
             raise DatabaseNotReady(

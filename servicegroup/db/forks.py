@@ -80,15 +80,21 @@ class ForkSafePool(QueuePool):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._getting = threading.local()
         _gate.add(self)
 
     def _do_get(self) -> ConnectionPoolEntry:
+        if getattr(self._getting, "now", False):  # it calls itself where it lost a race
+            return super()._do_get()
         _gate.enter()
+        self._getting.now = True
         try:
             return super()._do_get()
         except BaseException:
             _gate.leave()
             raise
+        finally:
+            self._getting.now = False
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         try:

@@ -74,9 +74,14 @@ class Listener:
                         connected = True
                     self._tell(None, None)  # whatever was missed
                     self._hear(connection, stopped)
-            except psycopg.Error as error:
+            except Exception as error:  # it must not end: nobody would start it again
                 if connected:
-                    LOG.warning("PostgreSQL does not report changes, polling: %s", error)
+                    foreseen = isinstance(error, psycopg.Error)
+                    LOG.warning(
+                        "PostgreSQL does not report changes, polling: %s",
+                        error,
+                        exc_info=None if foreseen else error,
+                    )
                     connected = False
                 self._tell(None, None)
                 stopped.wait(_RETRY)

@@ -25,6 +25,9 @@ def unpacked(payload: str) -> tuple[str | None, Collection[str] | None]:
     """Return group and member ids of a payload; ``None`` means any. Foreign text means all."""
     try:
         group_id, ids = json.loads(payload)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
+        return None, None
+    listed = isinstance(ids, list) and all(isinstance(one, str) for one in ids)
+    if not isinstance(group_id, str) or not (listed or ids is None):
         return None, None
     return group_id, ids

@@ -29,10 +29,11 @@ class Records:
         :raises DatabaseNotReady: tables are missing or of another version
         :raises DriverUnavailable: the database did not answer
         """
-        # Others are looked at once only, and with errors that say what to do.
-        if self.database.is_default and self.database.makes_itself(self.database.version()):
-            migrate.upgrade(self.database)
-        self.database.require_tables()
+        database = self.database
+        if database.is_default and database.makes_itself(database.checked_version()):
+            with database.explained():
+                migrate.upgrade(database)
+        database.require_tables()
 
     def stop(self) -> None:
         """Close idle connections."""

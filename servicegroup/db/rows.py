@@ -223,8 +223,12 @@ def members(group_id: str, rows: Sequence[Row]) -> Iterator[Member]:
 
 
 def unpacked_flaps(text: str | None) -> Flaps | None:
-    """Return what the column ``flaps`` holds: a JSON list."""
-    return None if text is None else remade(json.loads(text))
+    """Return what the column ``flaps`` holds: a JSON list; ``None`` where it is damaged."""
+    try:
+        return None if text is None else remade(json.loads(text))
+    except (ValueError, RecursionError):
+        LOG.error("the count of a member's returns is damaged and was left out: %.60r", text)
+        return None
 
 
 def _overruled(member: Member, number: int) -> Sighting:
@@ -265,9 +269,9 @@ def _decoded(texts: Sequence[str]) -> list[dict[str, Any]]:
     """Decode all attributes at once, which takes half the time of one by one."""
     try:
         together: list[dict[str, Any]] = json.loads(f"[{','.join(texts)}]")
-    except ValueError:
+    except (ValueError, RecursionError):
         return [_decoded_alone(text) for text in texts]
-    if len(together) != len(texts):  # a damaged text can look like two
+    if len(together) != len(texts) or not {dict}.issuperset(map(type, together)):
         return [_decoded_alone(text) for text in texts]
     return together
 
@@ -275,7 +279,7 @@ def _decoded(texts: Sequence[str]) -> list[dict[str, Any]]:
 def _decoded_alone(text: str) -> dict[str, Any]:
     try:
         alone = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         alone = None
     if not isinstance(alone, dict):
         LOG.error("attributes in the database are damaged and were left out: %.60r", text)

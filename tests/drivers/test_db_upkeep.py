@@ -89,6 +89,19 @@ def test_graves_are_kept_for_long_but_not_for_ever(database_store):
     assert count(database_store, removed) == 0
 
 
+@pytest.mark.parametrize("damaged", ["[" * 50_000, "{", "7"])
+def test_damaged_attributes_cost_nobody_else_the_listing(database_store, damaged, caplog):
+    driver = database_store.driver()
+    join(driver, "well", attributes={"n": 1}), join(driver, "damaged")
+    values = {services.c.attributes: damaged, services.c.flaps: damaged}
+    statement = sa.update(services).where(services.c.member_id == "damaged")
+    execute(database_store, statement.values(values))
+    members = {one.member.member_id: one.member for one in driver.sightings(GROUP).members}
+    assert (members["well"].attributes, members["damaged"].attributes) == ({"n": 1}, {})
+    assert members["damaged"].flaps is None
+    assert "attributes in the database are damaged and were left out" in caplog.text
+
+
 def test_a_row_that_was_lost_between_two_tallies_is_noticed_within_the_limit(database_store, clock):
     driver, limit = database_store.driver(), database_store.settings.service_down_time
     held = [join(driver, "kept"), join(driver, "lost")]

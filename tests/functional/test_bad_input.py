@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import pwd
 import re
 import sqlite3
 import tempfile
@@ -105,7 +106,9 @@ def test_an_unknown_driver_is_refused_with_those_there_are():
         ("sqlite:///:memory:", "in memory, which no other process can see; name a file"),
         (f"u:{SECRET}@h/d", "is not a database URL; use for example sqlite:///"),
         (f"postgresql://u:{SECRET}@h:port/d", "is not a database URL; use for example sqlite:///"),
-        (f"mysql://u:hush@{SECRET}@h/d", "has an @ too many; in a password, write it as %40"),
+        (f"mysql://u:hush@{SECRET}@h/d", "has an @ too many; in a password, or after the ?, write"),
+        (f"mysql://u:p@h/{SECRET}@h/d", "has an @ too many"),
+        (f"postgresql://u:p@h?{SECRET}@h/d", "has an @ too many"),
     ],
 )
 def test_a_url_that_cannot_be_meant_is_refused_before_anything_is_tried(url, words, refused):
@@ -230,7 +233,7 @@ def test_there_is_no_such_database(kind, request, refused):
     [told] = refused(server.url("sg_nowhere"), DatabaseNotReady)
     assert told.startswith(OPTION)
     assert "sg_nowhere" in told
-    assert "create the database (for SQLite: its directory), or correct the URL" in told
+    assert "create the database, or correct the URL" in told
 
 
 def test_files_that_are_none(tmp_path, refused):
@@ -280,6 +283,36 @@ def test_a_file_that_may_only_be_read(open_folder, file_mode):
         assert "needs the right to write the file and its directory" in told
     with contextlib.closing(sqlite3.connect(file)) as connection:
         assert connection.execute("SELECT count(*) FROM services").fetchone() == (0,)
+
+
+def test_the_default_file_is_refused_by_the_same_words(monkeypatch, open_folder, refused):
+    file = open_folder / "servicegroup" / "servicegroup.sqlite"
+    file.parent.mkdir()
+    monkeypatch.setenv("XDG_STATE_HOME", str(open_folder))
+    file.write_text("a text of some length, to be taken for the header of a database file\n" * 9)
+    [told] = refused(None, DatabaseNotReady)
+    assert told.startswith(f"{OPTION} sqlite+pysqlite:///{file} is of no use: ")
+    file.unlink()
+    file.mkdir()
+    unable = "unable to open database file; create its directory, in which this process must be"
+    [told] = refused(None, DatabaseNotReady)
+    assert unable in told
+    file.rmdir()
+    open_folder.chmod(0o755)
+    file.parent.chmod(0o555)
+    with pytest.raises(ConfigurationError, match=unable):
+        in_child(lambda: _called(CALLS["join"], None, {}), account=NOBODY)
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    words = "kept in ~/.local/state: this user has no home directory; set "
+    with pytest.raises(ConfigurationError, match=words):
+        service_group(None)
+    with pytest.raises(ConfigurationError, match="no home directory; set XDG_STATE_HOME"):
+        service_group(None, driver="memory").join("g", "m", worker=True)
 
 
 @pytest.fixture

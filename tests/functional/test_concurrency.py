@@ -8,10 +8,13 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+import sqlalchemy as sa
 from fleet.group import configuration
 from fleet.process import environment_of_daemons
 
 from servicegroup import schema
+from servicegroup.db import payload
 
 PROCESSES = 8
 #: Eight processes share two processors: one statement may take its time.
@@ -109,3 +112,17 @@ def test_eight_processes_make_the_default_database(daemon, tmp_path):
         assert process.tell("states", "g") == {f"m{n}": "up" for n in range(PROCESSES)}
         assert len(process.logged(f"keeping records in {file}")) == 1
         assert not [one for one in process.heard("log") if one["level"] != "INFO"]
+
+
+@pytest.mark.server("postgresql")
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+def test_notices_of_strangers_do_not_deafen_a_watch(url, make, eventually):
+    group = make(url, report_interval=600.0, service_down_time=3600.0)
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with group.watch("g") as watch, engine.connect() as stranger:
+        for words in ("", "5", '["g"]', '["g", 5]', '["g", [["m"]]]', "[7, null]", "[" * 5000):
+            notify = sa.select(sa.func.pg_notify(payload.CHANNEL, words))
+            eventually(lambda notify=notify: stranger.execute(notify) and watch.fresh)
+        group.join("g", "m")
+        assert eventually(lambda: watch.is_up("m", unknown=False))
+    engine.dispose()

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from fleet.fork import in_child
 from fleet.group import DOWN
 
-from servicegroup import State
+from servicegroup import ServiceGroupError, State
+from servicegroup.db import forks
 
 OPEN = Path("/proc/self/fd")
 IDENTITY = {
@@ -126,6 +127,21 @@ def test_a_watch_stays_with_the_parent(url, make, run, eventually):
         eventually(lambda: watch.is_up("parent", unknown=False))
 
 
+def test_what_was_asked_of_it_before_the_fork_talks_to_the_parents_store_only(url, make):
+    group = make(url, **STILL)
+    group.join("g", "parent")
+    services, roster = group.services, group.roster
+
+    def child():
+        for one in (services, roster):
+            with pytest.raises(ServiceGroupError, match="stayed with the parent process of a fork"):
+                one.list()
+        return [one.member_id for one in group.services.list()]
+
+    assert in_child(child) == ["parent"]
+    assert [one.member_id for one in services.list()] == ["parent"]
+
+
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_the_file_survives_children(url, make):
     group = make(url)
@@ -160,6 +176,17 @@ def test_no_connection_is_open_while_the_process_forks(url, make):
         assert inherited()
         assert in_child(inherited) == []
     assert parent.alive
+
+
+def test_a_connection_that_two_threads_wanted_is_waited_for_once(monkeypatch, caplog):
+    pool = forks.ForkSafePool(lambda: sqlite3.connect(":memory:"), pool_size=1, max_overflow=0)
+    may_open, races = pool._inc_overflow, iter(["lost"])
+    monkeypatch.setattr(pool, "_inc_overflow", lambda: next(races, None) is None and may_open())
+    pool.connect().close()
+    monkeypatch.setattr(forks, "PATIENCE", 0.1)
+    in_child(os.getpid)
+    assert "while SQLite is in use" not in caplog.text
+    pool.dispose()
 
 
 def _opened(descriptor):

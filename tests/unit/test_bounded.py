@@ -34,6 +34,41 @@ def raiser(error):
     return work
 
 
+def test_where_no_thread_can_be_had_a_call_fails_and_the_next_one_need_not(caller, monkeypatch):
+    def none(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none)
+        with pytest.raises(CallTimeout, match="can't start new thread"):
+            caller.call(lambda: 7, 5)
+    assert caller.call(lambda: 7, 5) == 7
+
+
+def test_once_closed_it_starts_no_thread(caller):
+    assert caller.call(lambda: 7, 5) == 7
+    caller.close()
+    with pytest.raises(CallTimeout, match="closed"):
+        caller.call(lambda: 7, 5)
+
+
+def test_a_signals_handler_may_close_it_whatever_it_interrupts(caller, monkeypatch):
+    start, told = threading.Thread.start, []
+
+    def interrupted(thread):
+        start(thread)
+        caller.close()
+
+    def submit():
+        monkeypatch.setattr(threading.Thread, "start", interrupted)
+        told.append(caller.submit(lambda: 7).exception(5))
+
+    main = threading.Thread(target=submit, daemon=True)
+    main.start()
+    main.join(5)
+    assert isinstance(told[0], CallTimeout)
+
+
 def test_calls_run_one_after_another_on_one_thread(caller):
     futures = [caller.submit(threading.get_ident) for _ in range(5)]
     assert len({future.result(5) for future in futures}) == 1

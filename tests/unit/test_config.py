@@ -64,6 +64,17 @@ def test_values_of_the_wrong_kind_name_themselves(tmp_path, line, names):
         config.settings(conf)
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "1e300"])
+@pytest.mark.parametrize(
+    "option", ["report_interval", "service_down_time", "poll_interval", "stop_deadline"]
+)
+def test_times_that_no_clock_knows_are_refused(monkeypatch, conf, option, value):
+    monkeypatch.setenv(f"OS_SERVICEGROUP__{option}".upper(), value)
+    words = rf"\[servicegroup\] {option}=.* is no time: use at most 1e\+09 seconds"
+    with pytest.raises(exceptions.ConfigurationError, match=words):
+        config.settings(conf)
+
+
 def test_records_follow_the_driver_and_the_database(conf):
     conf.set_override("driver", "memory", config.GROUP)
     assert not config.settings(conf).use_records
