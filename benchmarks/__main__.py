@@ -34,7 +34,7 @@ def main() -> int:
     started = time.monotonic()
     chosen = asked.place or USUAL
     names = [name for name in chosen if name not in PARTS]
-    imported = startup.figure(times=2 if asked.quick else 10)
+    imported = startup.figures(times=2 if asked.quick else 10)
     pieces = [page.head(imported, [kind(name) for name in names])]
     print(pieces[0], flush=True)
     measured = {}

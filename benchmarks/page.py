@@ -42,6 +42,9 @@ no service records but in the database, where they are the members' own rows.
 
 #: What each line is, and by whose side it stands.
 _LINES = {
+    "import servicegroup": "`from servicegroup import ServiceGroup` in a fresh interpreter. *Of "
+    "it: oslo.config*: `from oslo_config import cfg` alone in another one, which a program that is "
+    "configured by it has loaded already.",
     "ids and verdicts": "`sg.states(group)`. Bare: one narrow SELECT of the id, the age by the "
     "server's clock, and a flag for whatever overrules the age.",
     "full objects": "`sg.get_members(group)`, everything of every member with its verdict. Bare: "
@@ -81,7 +84,7 @@ _LINES = {
 }
 
 
-def head(imported: Figure, kinds: Sequence[type[Place]]) -> str:
+def head(imported: Sequence[Figure], kinds: Sequence[type[Place]]) -> str:
     """Return what comes before the places."""
     names = [name for one in kinds for name in one.libraries]
     words = {"processes": PROCESSES, "each": EACH, "coordinators": MOST_COORDINATORS}
@@ -90,7 +93,7 @@ def head(imported: Figure, kinds: Sequence[type[Place]]) -> str:
         machine=machine.description(names),
         longest=LONGEST,
         lines="\n".join(textwrap.fill(line, 100, subsequent_indent="  ") for line in lines),
-        imported=table([imported]),
+        imported=table(imported),
     )
 
 

@@ -117,8 +117,7 @@ class BoundedCaller:
             jobs.put(None)
 
     def _started(self) -> queue.SimpleQueue[Job | None]:
-        if self._closed:
-            raise CallTimeout("it is closed")
+        self._require_open()
         if self._stuck >= MOST_STUCK:
             raise CallTimeout(f"{self._stuck} earlier calls are still waiting for an answer")
         jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -127,10 +126,16 @@ class BoundedCaller:
             thread.start()
         except RuntimeError as error:  # there may be no more of them now
             raise CallTimeout(f"nobody to make the call: {error}") from error
-        if self._closed:  # by a signal's handler, just now
+        try:
+            self._require_open()  # a signal's handler may have closed it just now
+        except CallTimeout:
             jobs.put(None)
-            raise CallTimeout("it is closed")
+            raise
         return jobs
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise CallTimeout("it is closed")
 
     def _returned(self, future: Future[Any]) -> None:  # noqa: ARG002
         with self._lock:

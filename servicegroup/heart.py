@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from servicegroup.bounded import BoundedCaller
 from servicegroup.clock import boottime
@@ -19,13 +19,15 @@ from servicegroup.driver import Loss, Lost
 from servicegroup.exceptions import DriverUnavailable, ServiceGroupError
 from servicegroup.flaps import Flaps, came_back
 from servicegroup.forget import Forgetter
-from servicegroup.guardian.handle import Guardian
 from servicegroup.health import HealthCheck
 from servicegroup.membership import Health, Membership, OnLost
 from servicegroup.model import Member, check_attributes, storable_text
 from servicegroup.observer import Observer
 from servicegroup.report import Key, Report, key_of
 from servicegroup.status import in_words
+
+if TYPE_CHECKING:
+    from servicegroup.guardian.handle import Guardian
 
 LOG = logging.getLogger(__name__)
 
@@ -183,8 +185,7 @@ class Heart:
         with self._wake:
             self._stopped = True
             self._wake.notify_all()
-        left = list(self._memberships.values())
-        clean = True
+        left, clean = list(self._memberships.values()), True
         for check in self._checks.values():
             check.close()
         for membership in left:
@@ -360,9 +361,8 @@ class Heart:
                 report.forget(key)
             return
         self._forget(membership, leave=False)
-        reason = lost.reason
-        LOG.error("%r is no longer a member and stops beating: %s", membership, reason)
-        self._call_back(membership.tell_lost(reason, for_good=True))
+        LOG.error("%r is no longer a member and stops beating: %s", membership, lost.reason)
+        self._call_back(membership.tell_lost(lost.reason, for_good=True))
 
     def _lost_elsewhere(self, report: Report, lost: Lost) -> None:
         key = key_of(lost.member)

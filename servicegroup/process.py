@@ -23,7 +23,6 @@ from servicegroup.exceptions import (
     ServiceGroupError,
 )
 from servicegroup.glances import Glances
-from servicegroup.guardian.handle import REASON, Guardian
 from servicegroup.heart import Heart
 from servicegroup.model import Member, State
 from servicegroup.observer import Observer
@@ -76,6 +75,8 @@ class Process:
         self.glances = Glances(self.observer)
         guardian = None
         if settings.guardian and Capability.READ_ONLY not in self.door.capabilities:
+            from servicegroup.guardian.handle import Guardian
+
             guardian = Guardian(self._last_wills, settings.service_down_time)
         pace = settings.report_interval
         aside = [self._report(door, settings, pace, standing=ASIDE) for door in self.aside]
@@ -104,11 +105,11 @@ class Process:
             )
         return Door(name, driver)
 
-    def _last_wills(self) -> list[LastWill]:
-        wills = [door.last_will(REASON) for door in self._judging()]
+    def _last_wills(self, reason: str) -> list[LastWill]:
+        wills = [door.last_will(reason) for door in self._judging()]
         for door in self.aside:
             try:
-                wills.append(door.last_will(REASON))
+                wills.append(door.last_will(reason))
             except Exception as error:  # noqa: BLE001 - the others are worth a guardian
                 LOG.warning("nobody can speak for this process in %s: %s", door.name, error)
         offered = [will for will in wills if will is not None]

@@ -27,12 +27,12 @@ _HELD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 class Guardian:
     """The guardian of one process and instance. Usable from any thread; useless after a fork.
 
-    :param wills: returns the last wills, one or more
+    :param wills: returns the last wills, one or more, that give a reason
     :param limit: seconds for which it tries to carry them out, and before a failed start is tried
         again
     """
 
-    def __init__(self, wills: Callable[[], Sequence[LastWill]], limit: float) -> None:
+    def __init__(self, wills: Callable[[str], Sequence[LastWill]], limit: float) -> None:
         self._wills = wills
         self._limit = limit
         self._lock = threading.Lock()
@@ -109,7 +109,7 @@ class Guardian:
     def _begin(self) -> None:
         child = None
         try:
-            child = self._started(self._wills())
+            child = self._started(self._wills(REASON))
         except Exception as error:  # noqa: BLE001 - a daemon joins without a guardian too
             self._complain(str(error) or type(error).__name__)
         with self._lock:

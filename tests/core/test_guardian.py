@@ -143,7 +143,7 @@ def test_it_works_where_its_daemon_does_and_with_what_that_has(tmp_path, monkeyp
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WHO", "somebody")
-    guardian = Guardian(lambda: [LastWill("testament:prepared", {"path": "said"})], 30.0)
+    guardian = Guardian(lambda _: [LastWill("testament:prepared", {"path": "said"})], 30.0)
     guardian.start(0.0)
     guardian.wait()
     guardian.dismiss(clean=False)

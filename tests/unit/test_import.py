@@ -13,10 +13,10 @@ LATE = {
     *("sqlalchemy", "alembic", "oslo_db", "psycopg", "pymysql", "sqlite3"),
     *("cliff", "cmd2", "falcon", "cheroot", "oslo_policy", "oslo_middleware", "keystonemiddleware"),
     *("kazoo", "pymemcache", "lightkube", "httpx", "tooz", "etcd3gw", "redis", "numpy"),
-    *("oslo_messaging", "futurist", "openstack"),
+    *("oslo_messaging", "futurist", "openstack", "subprocess"),
 }
 #: What the guardian must not have either, which keeps what it has in memory beside every daemon.
-LARGE = LATE - {"sqlite3", "psycopg", "pymysql", "kazoo", "pymemcache"} | {
+LARGE = LATE - {"sqlite3", "psycopg", "pymysql", "kazoo", "pymemcache", "subprocess"} | {
     *("oslo_config", "oslo_utils", "stevedore", "asyncio", "logging")
 }
 IMPORT = "import json, sys, {}; print(json.dumps(sorted(sys.modules)))"
