@@ -101,13 +101,10 @@ class Listener:
                 proved_at = boottime()
 
     def _connect(self) -> psycopg.Connection[Any]:
-        # Arguments as SQLAlchemy would pass them, so that every form of the URL means the same.
-        engine_url = self._database.url
-        positional, named = engine_url.get_dialect()().create_connect_args(engine_url)
-        arguments = {**named, **self._database.dialect.connect_args(beats=False)}
-        arguments["application_name"] = "servicegroup-listen"
+        positional, named = self._database.connecting()
+        named["application_name"] = "servicegroup-listen"
         connect = connector(self._database.dialect.timeout)
-        return connect(*positional, **arguments, autocommit=True)
+        return connect(*positional, **named, autocommit=True)
 
     def _tell(self, group_id: str | None, ids: Collection[str] | None) -> None:
         with self._lock:

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from fleet.group import configuration
 from fleet.process import environment_of_daemons
 
-from servicegroup import schema
-from servicegroup.db import payload
+from servicegroup import config, schema
+from servicegroup.db import listen, payload
+from servicegroup.db.engine import Database
 
 PROCESSES = 8
 #: Eight processes share two processors: one statement may take its time.
@@ -126,3 +127,14 @@ def test_notices_of_strangers_do_not_deafen_a_watch(url, make, eventually):
         group.join("g", "m")
         assert eventually(lambda: watch.is_up("m", unknown=False))
     engine.dispose()
+
+
+def test_the_connection_for_notices_is_opened_like_the_others(monkeypatch):
+    conf = configuration("postgresql://u@h/d?options=-cwork_mem%3D8MB")
+    conf.set_override("connection_parameters", "sslmode=require", config.DATABASE_GROUP)
+    asked = {}
+    monkeypatch.setattr(listen, "connector", lambda timeout: lambda **named: asked.update(named))
+    listen.Listener(Database(conf, config.settings(conf)))._connect()
+    assert asked["sslmode"] == "require"
+    assert asked["options"].startswith("-cwork_mem=8MB -c ")
+    assert asked["application_name"] == "servicegroup-listen"
