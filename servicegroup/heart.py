@@ -111,7 +111,7 @@ class Heart:
         if health is not None:
             check = HealthCheck(key[1], health, self._settings.report_interval, self._rouse)
             with self._wake:
-                if not membership.ended:
+                if self._memberships.get(key) is membership:
                     self._checks[key] = check
         try:
             self._run()
@@ -186,7 +186,7 @@ class Heart:
             self._stopped = True
             self._wake.notify_all()
         left, clean = list(self._memberships.values()), True
-        for check in self._checks.values():
+        for check in list(self._checks.values()):
             check.close()
         for membership in left:
             self._forget(membership, leave=True)
@@ -313,9 +313,7 @@ class Heart:
             if stored is not None:
                 membership.member = stored
         except BaseException as error:
-            self._memberships.pop(key, None)
-            for report in self._everywhere:
-                report.drop(key, leave=True)
+            self._forget(membership, leave=True)
             if isinstance(error, DriverUnavailable) or not isinstance(error, ServiceGroupError):
                 # The store may have taken it without our hearing so: leave as soon as it answers.
                 self._judged.doubt(key)
@@ -324,6 +322,8 @@ class Heart:
 
     def _change(self, membership: Membership, **changes: Any) -> None:
         with self._wake:
+            if membership.ended:
+                return
             member = membership.member
             member = member._replace(**changes, revision=member.revision + 1)
             membership.member = member
