@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cliff.app
 import cliff.command
@@ -43,6 +43,8 @@ _LEVELS = {0: logging.WARNING, 1: logging.WARNING, 2: logging.INFO}
 #: A traceback for an error that we translate anyway.
 _NOISY = ("oslo_db.sqlalchemy.exc_filters",)
 _BROKEN_PIPE = 141
+#: Options of commands that global ones are called like: behind the command they are its own.
+_OWN: dict[tuple[str, ...], str] = {("node", "set"): "--driver"}
 
 
 class App(cliff.app.App):
@@ -75,6 +77,7 @@ class App(cliff.app.App):
         } | (argparse_kwargs or {})
         parser = super().build_option_parser(description, version, arguments)
         brief_errors(parser)
+        _leave_to_commands(parser)
         group = parser.add_argument_group("configuration")
         group.add_argument(
             "--config-file",
@@ -107,7 +110,11 @@ class App(cliff.app.App):
         console.setFormatter(formatter)
         self._handlers.append(console)
         if self.options.log_file:
-            file = logging.FileHandler(self.options.log_file)
+            try:
+                file = logging.FileHandler(self.options.log_file)
+            except OSError as error:
+                words = f"--log-file {self.options.log_file} cannot be written: {error.strerror}"
+                self.parser.exit(USAGE, f"{self.NAME}: error: {words}\n")
             file.setFormatter(logging.Formatter(self.LOG_FILE_MESSAGE_FORMAT))
             self._handlers.append(file)
         for handler in self._handlers:
@@ -232,6 +239,27 @@ def _mistyped(words: Sequence[str], names: Sequence[str]) -> str:
     near = near or difflib.get_close_matches(" ".join(words[:2]), names)
     meant = f", did you mean {' or '.join(map(repr, sorted(near)))}?" if near else ""
     return f"there is no command {' '.join(words)!r}{meant}"
+
+
+def _leave_to_commands(parser: argparse.ArgumentParser) -> None:
+    """Keep *parser*, which looks for global options in the whole line, off a command's own."""
+    parse = parser.parse_known_args
+
+    def parse_known_args(args: Sequence[str], namespace: Any = None) -> Any:
+        words, held = list(args), []
+        for at in range(len(words)):
+            option = _OWN.get(tuple(words[at : at + 2]))
+            if option is not None:
+                own = argparse.ArgumentParser(parser.prog, add_help=False, allow_abbrev=False)
+                brief_errors(own)
+                own.add_argument(option, dest="values", action="append", default=[])
+                found, rest = own.parse_known_args(words[at + 2 :])
+                words, held = [*words[: at + 2], *rest], [f"{option}={v}" for v in found.values]
+                break
+        options, remaining = parse(words, namespace)
+        return options, [*remaining, *held]
+
+    parser.parse_known_args = parse_known_args  # type: ignore[method-assign,assignment]
 
 
 def _prepare_streams() -> None:

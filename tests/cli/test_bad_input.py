@@ -131,6 +131,7 @@ def test_what_is_not_there(inside, command):
         (["watch", "g", "--timeout", "-1"], "'-1' is not a number of seconds"),
         (["watch", "g", "--timeout", "nan"], "'nan' is not a number of seconds"),
         (["--config-file", "nowhere.conf", "service", "list"], "nowhere.conf"),
+        (["--log-file", "/nowhere/log", "is-up", "g", "m"], "--log-file /nowhere/log cannot be"),
     ],
 )
 def test_command_lines_that_mean_nothing(inside, arguments, words):

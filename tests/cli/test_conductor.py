@@ -105,6 +105,9 @@ def test_nodes_and_hypervisors_are_changed(rows, inside, nodes, conductor):
     assert (first["Name"], first["Power State"], first["Maintenance"]) == ("n9", "power on", True)
     assert (second["Conductor"], second["Maintenance"]) == (None, False)
     done("node", "unset", "n2", "--conductor-group")
+    for driver in (["--driver", "x"], ["--driver=redfish"]):
+        done("--driver", "db", "node", "set", "n2", *driver, "--name", "n2")
+        assert rows("node", "show", "n2")["driver"] == driver[-1].rpartition("=")[2]
     done("node", "unset", "n9", "--power-state", "--name")
     first, second, _ = rows("node", "list", "--long")
     assert (first["Name"], first["Power State"], second["Conductor"]) == (None, None, "c1:8090")
