@@ -240,11 +240,6 @@ class TestRequestsCounted:
             while counting.pings < later and len(counting.asked) < 3:  # each in a ping's place
                 time.sleep(0.01)
             assert len(counting.asked) < 3
-            held = join(driver)
-            while client.get_children(f"{root}/instances"):
-                time.sleep(0.01)
-            assert driver.heartbeat(held.instance_id, [held]) == [], "and again if it beats again"
-            assert client.get_children(f"{root}/instances") == [held.instance_id]
 
     def test_a_change_of_attributes_is_a_look_and_a_transaction(self, zookeeper):
         with (
