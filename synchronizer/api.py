@@ -212,6 +212,7 @@ class Synchronizer:
                 raise ServiceGroupError("this synchronizer was started already")
             ledger = self._ledger = Ledger(self.settings.baseline_path)
             self._stopping.clear()
+            ledger.retire([offer.name for offer in self._offers])
             # Streams first: what changes while the first snapshots are taken is heard.
             self._sources = []
             for offer in sorted(self._offers, key=lambda one: one.stream is None):
@@ -312,7 +313,10 @@ class Synchronizer:
 
     def _tidy(self, ledger: Ledger) -> None:
         """Forget consumers that do not come back, and what is gone once everybody was told."""
-        forgotten = ledger.forget_consumers(time.time() - self.settings.forget_consumers_after)
+        with self._lock:
+            present = [one.name for one in self._consumers if one.name is not None]
+        before = time.time() - self.settings.forget_consumers_after
+        forgotten = ledger.forget_consumers(before, present)
         if forgotten:
             LOG.warning("consumers that did not come back are forgotten: %s", ", ".join(forgotten))
         with self._lock:

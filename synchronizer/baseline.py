@@ -22,6 +22,10 @@ from .wire import Row
 
 #: Rows that are compared at once: few enough to stay in the processor's cache.
 CHUNK = 500
+#: Bytes of one entity, as it is kept.
+LARGEST_ENTITY = 16 * 1024 * 1024
+#: What encoding raises of something that is no plain data, or too deep, large or strange.
+UNTELLABLE = (TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Entity).decode
 
@@ -53,11 +57,18 @@ class Baseline:
             known = self._known[type_].settle()
             known.update((key, unsigned(mark)) for key, mark in marks)
 
-    def doubt(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Forget what was told of these (type, key): somebody else told something newer."""
-        for type_, key in keys:
+    def doubt(self, said: Iterable[tuple[str, str, bool]]) -> None:
+        """Forget what was told of these (type, key): somebody else told something newer.
+
+        The third says whether it is there by that; else there is nothing to miss.
+        """
+        for type_, key, there in said:
             if type_ in self._known:
-                self._known[type_].settle()[key] = 0
+                known = self._known[type_].settle()
+                if there:
+                    known[key] = 0
+                else:
+                    known.pop(key, None)
 
     def poll(self, most: float = math.inf) -> Reading:
         """Begin to read the source. A reading ends with the next call of any method here.
@@ -132,7 +143,7 @@ class Reading:
 
     def _entity(self, entity: Entity) -> Iterator[Row]:
         marks = self._of(entity)
-        digest = self._digest(entity)
+        digest = digest_of(entity, self._fields)
         self._stamp(entity.timestamp)
         self._count_read(1)
         (old,) = marks.find([entity.key])
@@ -164,7 +175,7 @@ class Reading:
             )
         check_key(entity)
         self._stamp(entity.timestamp)
-        return row_of(entity, mark, self._digest(entity))
+        return row_of(entity, mark, digest_of(entity, self._fields))
 
     def _unchanged(self, item: Unchanged) -> None:
         marks = self._of(item)
@@ -191,15 +202,6 @@ class Reading:
             self.duplicates += 1
         else:
             self.changed += 1
-
-    def _digest(self, entity: Entity) -> int:
-        try:
-            return fingerprint(entity, self._fields)
-        except (TypeError, ValueError, AttributeError) as error:
-            raise TypeError(
-                f"entity {entity.key!r} of type {entity.type!r} cannot be told: {error}; use "
-                f"text, numbers, true, false, None, lists and mappings"
-            ) from error
 
     def _of(self, item: Item) -> Marks:
         check_key(item)
@@ -230,16 +232,35 @@ def check_key(item: Item) -> None:
         )
 
 
+def digest_of(entity: Entity, fields: Sequence[str] | None) -> int:
+    """Return the fingerprint of an entity.
+
+    :raises TypeError: it cannot be told; the message names it
+    """
+    try:
+        return fingerprint(entity, fields)
+    except UNTELLABLE as error:
+        raise untellable(entity, error) from error
+
+
 def row_of(entity: Entity, mark: int, digest: int) -> Row:
     """Return what is told and kept of an entity.
 
     :raises TypeError: a field of it is not what it must be
+    :raises ValueError: it is too large
     """
-    data = _encode(entity)
     try:
+        data = _encode(entity)
         _decode(data)
     except msgspec.ValidationError as error:
         raise TypeError(f"entity {entity.key!r} of type {entity.type!r}: {error}") from None
+    except UNTELLABLE as error:
+        raise untellable(entity, error) from error
+    if len(data) > LARGEST_ENTITY:
+        raise ValueError(
+            f"entity {_shown(entity.key)} of type {entity.type!r} has {len(data):,} bytes; at most "
+            f"{LARGEST_ENTITY:,} are possible"
+        )
     return Row(
         entity.type,
         entity.key,
@@ -249,6 +270,14 @@ def row_of(entity: Entity, mark: int, digest: int) -> Row:
         entity.project,
         entity.timestamp,
         data,
+    )
+
+
+def untellable(entity: Entity, error: Exception) -> TypeError:
+    """Return the error of an entity that holds what cannot be encoded."""
+    return TypeError(
+        f"entity {_shown(entity.key)} of type {_shown(entity.type)} cannot be told: {error}; use "
+        f"text, numbers below 2**64, true, false, None, lists and mappings"
     )
 
 

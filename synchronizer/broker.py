@@ -7,6 +7,7 @@ and what came meanwhile with them. So one more connection is kept, whose end say
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib
 import logging
 import ssl
@@ -32,17 +33,18 @@ class BrokerLost(Exception):
 class BrokerWatch:
     """One connection to the broker of a transport, that says when it ends. For one thread.
 
-    :param url: an ``oslo_messaging.TransportURL``
+    ``url``: an ``oslo_messaging.TransportURL``; once it is open, of that host alone which answered,
+    so that whoever connects by it is cut off with us.
     """
 
     def __init__(self, url: Any) -> None:
-        self._url = url
+        self.url = url
         self._connection: Any = None
 
     @property
     def watches(self) -> bool:
         """Whether there is a broker of that kind to watch."""
-        return self._url.transport in SCHEMES
+        return self.url.transport in SCHEMES
 
     def open(self) -> None:
         """Connect.
@@ -53,16 +55,16 @@ class BrokerWatch:
             return
         amqp, kombu = _libraries()
         failures = []
-        for host in self._url.hosts:
+        for host in self.url.hosts:
             connection = kombu.Connection(
                 hostname=host.hostname,
                 port=host.port or 5672,
                 userid=host.username or "guest",
                 password=host.password or "guest",
-                virtual_host=self._url.virtual_host or "/",
+                virtual_host=self.url.virtual_host or "/",
                 heartbeat=HEARTBEAT,
                 connect_timeout=CONNECTING,
-                ssl=self._tls(),
+                ssl=self._tls(host.hostname),
             )
             try:
                 connection.connect()
@@ -75,6 +77,8 @@ class BrokerWatch:
                 failures.append(f"no broker at {host.hostname}:{host.port}: {error}")
             else:
                 self._connection = connection
+                self.url = copy.copy(self.url)
+                self.url.hosts = [host]
                 return
             connection.release()
         raise BrokerLost("; ".join(failures) or "transport_url names no host")
@@ -105,24 +109,23 @@ class BrokerWatch:
             with contextlib.suppress(Exception):
                 connection.collect(1.0)
 
-    def _tls(self) -> Any:
-        asked = self._url.query.get("ssl", "") or self._conf_value("ssl")
+    def _tls(self, hostname: str) -> Any:
+        asked = self.url.query.get("ssl", "") or self._conf_value("ssl")
         if str(asked).lower() not in ("1", "true", "yes", "on"):
             return False
         options: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE}
-        ca_file = self._url.query.get("ssl_ca_file") or self._conf_value("ssl_ca_file")
+        ca_file = self.url.query.get("ssl_ca_file") or self._conf_value("ssl_ca_file")
         if ca_file:
             options = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": ca_file}
-            if len(self._url.hosts) == 1:  # as oslo.messaging, which checks no names of several
-                options["server_hostname"] = self._url.hosts[0].hostname
+            options["server_hostname"] = hostname
         for ours, theirs in (("ssl_cert_file", "certfile"), ("ssl_key_file", "keyfile")):
-            value = self._url.query.get(ours) or self._conf_value(ours)
+            value = self.url.query.get(ours) or self._conf_value(ours)
             if value:
                 options[theirs] = value
         return options
 
     def _conf_value(self, name: str) -> Any:
-        return self._url.conf.oslo_messaging_rabbit[name]
+        return self.url.conf.oslo_messaging_rabbit[name]
 
 
 def _libraries() -> tuple[Any, Any]:

@@ -1,16 +1,13 @@
-"""Notifications of oslo.messaging: heard in batches, in order, acknowledged when stored.
+"""Bus plugins: what they are given of a message bus, and what is made of what they say.
 
-What the library does by default loses messages or their order: it hears one priority, competes
-for the queue with others, prefetches without bound, handles several at once and acknowledges what
-raised. Each of these is set otherwise here.
+The bus is heard for as long as its broker is there; after it was lost, nobody knows what was said.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from oslo_config import cfg
@@ -20,15 +17,11 @@ from servicegroup.clock import boottime
 from . import oslo
 from .broker import BrokerLost, BrokerWatch
 from .collecting import said
+from .listener import Listener
 from .model import Item
 from .options import group_of
 from .plugin import Feed, Incomplete, MessageBusPlugin, Notification, StreamPlugin
 
-LOG = logging.getLogger(__name__)
-
-PRIORITIES = ("audit", "debug", "info", "warn", "error", "critical", "sample")
-#: Seconds that an incomplete batch waits for more.
-BATCH_TIMEOUT = 0.05
 #: Seconds after the last malformed notification until all is well again.
 FORGIVEN_AFTER = 60.0
 #: Seconds between two tries to reach the broker: the first and the longest pause.
@@ -70,6 +63,9 @@ OPTIONS: Sequence[cfg.Opt] = (
     ),
 )
 
+#: Notifications, and what each says.
+Understood = list[tuple[Notification, list[Item]]]
+
 
 class Listening(StreamPlugin):
     """Runs one bus plugin: hears, has it understood, and puts what it says into the feed."""
@@ -85,18 +81,21 @@ class Listening(StreamPlugin):
         self._bus = conf[group]
         self._pool = self._bus.pool or f"servicegroup-{group.removeprefix('synchronizer_')}"
         self._files = list(getattr(conf, "config_file", None) or [])
+        self._beginnings = tuple(plugin.event_types)
         self._warned: float | None = None
+        self._unstored = False
 
     def run(self, feed: Feed, stopping: threading.Event) -> None:
         """Listen once the plugin is prepared; begin again whenever the broker was lost."""
         self._plugin.prepare()
         lost, pause = "it listens from now on", FIRST_PAUSE
         while not stopping.is_set():
-            transport = self._transport()
-            watch = BrokerWatch(transport[1])
+            watch = BrokerWatch(self._url())
+            transport = None
             try:
                 watch.open()
-                with _Listener(transport[0], self._bus, self._pool, self._handler(feed)):
+                transport = self._transport(watch.url)
+                with Listener(transport, self._bus, self._pool, partial(self._understand, feed)):
                     feed.recovered(lost=lost)
                     pause = FIRST_PAUSE
                     watch.watch(stopping)
@@ -107,8 +106,9 @@ class Listening(StreamPlugin):
                 pause = min(2 * pause, LONGEST_PAUSE)
             finally:
                 watch.close()
-                if transport[1].transport != "fake":  # that would empty the bus for everybody
-                    transport[0].cleanup()
+                # That of a bus in memory would empty it for everybody.
+                if transport is not None and watch.url.transport != "fake":
+                    transport.cleanup()
 
     def probe(self) -> str:
         """Probe the plugin, connect to the broker and hang up; nothing is declared there.
@@ -116,16 +116,13 @@ class Listening(StreamPlugin):
         :raises Incomplete: nobody answers, or we are refused
         """
         prepared = self._plugin.probe()
-        transport, url = self._transport()
-        watch = BrokerWatch(url)
+        watch = BrokerWatch(self._url())
         try:
             watch.open()
         except BrokerLost as error:
             raise Incomplete(str(error)) from error
         finally:
             watch.close()
-            if url.transport != "fake":
-                transport.cleanup()
         broker = "the broker lets us in" if watch.watches else ""
         return "; ".join(filter(None, (prepared, broker)))
 
@@ -138,51 +135,58 @@ class Listening(StreamPlugin):
         """Close the plugin."""
         self._plugin.close()
 
-    def _transport(self) -> tuple[Any, Any]:
-        """Return a transport with settings of its own, and its URL."""
+    def _url(self) -> Any:
+        """Return where the bus is: what our own group says, else what those of oslo.messaging do.
+
+        It holds a configuration of its own, with the options for that kind of bus.
+        """
         messaging = oslo.messaging()
         conf = cfg.ConfigOpts()
         conf([], default_config_files=self._files)
-        transport = messaging.get_notification_transport(conf, url=self._bus.transport_url)
+        # Nothing is connected: it only registers the options.
+        messaging.get_notification_transport(conf, url=self._bus.transport_url)
+        named = self._bus.transport_url or conf.oslo_messaging_notifications.transport_url
+        return messaging.TransportURL.parse(conf, named)
+
+    def _transport(self, url: Any) -> Any:
         group = "oslo_messaging_rabbit"
-        if group in conf and not conf[group].rabbit_qos_prefetch_count:
+        if group in url.conf and not url.conf[group].rabbit_qos_prefetch_count:
             prefetch = max(self._bus.prefetch, self._bus.batch_size)
-            conf.set_override("rabbit_qos_prefetch_count", prefetch, group)
-        return transport, messaging.TransportURL.parse(conf, self._bus.transport_url)
+            url.conf.set_override("rabbit_qos_prefetch_count", prefetch, group)
+        return oslo.messaging().get_notification_transport(url.conf, url=str(url))
 
-    def _handler(self, feed: Feed) -> Callable[[str, list[dict[str, Any]]], bool]:
-        beginnings = tuple(self._plugin.event_types)
+    def _understand(self, feed: Feed, messages: Sequence[dict[str, Any]]) -> Callable[[], None]:
+        """Have some messages understood; returns what stores what they say, in their order."""
+        understood: Understood = []
+        for message in messages:
+            if str(message.get("event_type", "")).startswith(self._beginnings):
+                notification = _notification(message)
+                items = self._understood(feed, notification)
+                if items:
+                    understood.append((notification, items))
+        return partial(self._store, feed, understood)
 
-        def handle(priority: str, messages: list[dict[str, Any]]) -> bool:
-            """Return whether the messages are done with."""
-            understood: list[tuple[Notification, list[Item]]] = []
-            for message in messages:
-                if str(message.get("event_type", "")).startswith(beginnings):
-                    notification = _notification(priority, message)
-                    items = self._understood(feed, notification)
-                    if items:
-                        understood.append((notification, items))
-            try:
-                self._put(feed, understood)
-            except Exception:
-                LOG.exception("plugin %s: notifications could not be stored", self.context.name)
-                time.sleep(FIRST_PAUSE)  # they are delivered again at once
-                return False
-            if self._warned is not None and boottime() > self._warned + FORGIVEN_AFTER:
-                self._warned = None
-                feed.recovered()
-            return True
-
-        return handle
+    def _store(self, feed: Feed, understood: Understood) -> None:
+        try:
+            self._put(feed, understood)
+        except Exception as error:
+            self._unstored = True
+            feed.failing(f"notifications could not be stored: {said(error)}")
+            raise
+        forgiven = self._warned is not None and boottime() > self._warned + FORGIVEN_AFTER
+        if self._unstored or forgiven:
+            feed.recovered()
+            self._unstored = False
+            self._warned = None if forgiven else self._warned
 
     def _understood(self, feed: Feed, notification: Notification) -> list[Item]:
         try:
             return list(self._plugin.entities(notification))
-        except Exception as error:  # noqa: BLE001 - it is the plugin's, or the sender's
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the plugin's, or the sender's
             self._malformed(feed, notification, error)
             return []
 
-    def _put(self, feed: Feed, understood: list[tuple[Notification, list[Item]]]) -> None:
+    def _put(self, feed: Feed, understood: Understood) -> None:
         try:
             feed.changed([item for _, items in understood for item in items])
         except (TypeError, ValueError):  # one of them is wrong: find out which
@@ -192,7 +196,7 @@ class Listening(StreamPlugin):
                 except (TypeError, ValueError) as error:
                     self._malformed(feed, notification, error)
 
-    def _malformed(self, feed: Feed, notification: Notification, error: Exception) -> None:
+    def _malformed(self, feed: Feed, notification: Notification, error: BaseException) -> None:
         self._warned = boottime()
         feed.malformed(
             f"notification {notification.message_id} ({notification.event_type!r} of "
@@ -200,63 +204,12 @@ class Listening(StreamPlugin):
         )
 
 
-class _Listener:
-    """One notification listener of oslo.messaging, as a context manager."""
-
-    def __init__(
-        self,
-        transport: Any,
-        bus: Any,
-        pool: str,
-        handle: Callable[[str, list[dict[str, Any]]], bool],
-    ) -> None:
-        messaging = oslo.messaging()
-        targets = [
-            messaging.Target(topic=topic, exchange=exchange)
-            for topic in bus.topics
-            for exchange in bus.exchanges or [None]
-        ]
-        self._server = messaging.get_batch_notification_listener(
-            transport,
-            targets,
-            [_endpoint(handle)],
-            executor="threading",
-            allow_requeue=True,
-            pool=pool,
-            batch_size=bus.batch_size,
-            batch_timeout=BATCH_TIMEOUT,
-        )
-
-    def __enter__(self) -> _Listener:
-        # One thread: what is handled at the same time is handled in any order.
-        self._server.start(override_pool_size=1)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.stop()
-        self._server.wait()
-
-
-def _endpoint(handle: Callable[[str, list[dict[str, Any]]], bool]) -> Any:
-    """Return what oslo.messaging calls: an object with one method for each priority."""
-    result = oslo.messaging().NotificationResult
-
-    def method(priority: str) -> Callable[[Any, list[dict[str, Any]]], Any]:
-        def called(self: Any, messages: list[dict[str, Any]]) -> Any:  # noqa: ARG001
-            return result.HANDLED if handle(priority, messages) else result.REQUEUE
-
-        return called
-
-    return type("Endpoint", (), {priority: method(priority) for priority in PRIORITIES})()
-
-
-def _notification(priority: str, message: dict[str, Any]) -> Notification:
-    metadata = message.get("metadata") or {}
+def _notification(message: dict[str, Any]) -> Notification:
     return Notification(
         event_type=str(message.get("event_type", "")),
         payload=message.get("payload"),
         publisher_id=str(message.get("publisher_id", "")),
-        priority=priority,
-        message_id=str(metadata.get("message_id", "")),
-        timestamp=str(metadata.get("timestamp", "")),
+        priority=str(message.get("priority", "")).lower(),
+        message_id=str(message.get("message_id", "")),
+        timestamp=str(message.get("timestamp", "")),
     )

@@ -19,23 +19,24 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, NoReturn
 
 from . import wire
 from .baseline import Baseline, Reading
 from .model import Item
 from .plugin import CollectorPlugin, Context, DeltaPlugin, Incomplete, Rows
 
-#: Rows in one frame.
-PAGE = 500
+#: Rows in one frame at most, and bytes after which it is full.
+PAGE, PAGE_BYTES = 500, 4 * 1024 * 1024
 #: Keys that are gone in one frame.
 GONE_PAGE = 10_000
 #: Bytes of what changed that are kept in memory before they go to a file.
 IN_MEMORY = 4 * 1024 * 1024
 #: Messages that a plugin may log in one poll; what comes after is not told.
 MOST_LOGGED = 100
+#: Seconds that a plugin may take to close at the end.
+CLOSING = 5
 
 
 class Channel:
@@ -49,6 +50,8 @@ class Channel:
         self._socket = socket.socket(fileno=descriptor)
         self._heard: queue.SimpleQueue[wire.ToChild] = queue.SimpleQueue()
         self._lock = threading.Lock()
+        #: Called when the parent hangs up, before the end.
+        self.at_end: Callable[[], None] = lambda: None
         threading.Thread(target=self._listen, name="channel", daemon=True).start()
 
     def hear(self) -> wire.ToChild:
@@ -66,11 +69,22 @@ class Channel:
 
     def _listen(self) -> None:
         frames = wire.Frames()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(Exception):
             while data := self._socket.recv(1 << 20):
                 for body in frames.feed(data):
                     self._heard.put(wire.from_parent(body))
-        os._exit(0)
+        with contextlib.suppress(BaseException):
+            late = threading.Timer(CLOSING, _end)
+            late.daemon = True
+            late.start()
+            self.at_end()
+        _end()
+
+
+def _end() -> NoReturn:
+    if os.getpgrp() == os.getpid():  # what the plugin started goes, too
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 class Forwarder(logging.Handler):
@@ -87,7 +101,7 @@ class Forwarder(logging.Handler):
             return
         self.left -= 1
         with contextlib.suppress(Exception):
-            text = record.getMessage()[:4096]
+            text = encodable(record.getMessage()[:4096])
             self._channel.say(wire.Log(record.levelno, record.name, text))
 
 
@@ -101,6 +115,7 @@ class Collecting:
         logging.getLogger().addHandler(self._log)
         kind = load(begin.origin)
         self._plugin = kind(Context(begin.name, begin.options, frozenset(begin.types)))
+        channel.at_end = self._plugin.close
         every = list(self._plugin.entity_types)
         types = [one for one in every if one in begin.types]
         self._baseline = Baseline(types, self._plugin.fields, set(every) - set(types))
@@ -116,7 +131,6 @@ class Collecting:
                 # Ends the process even where a library hangs in a way that no thread can end.
                 signal.alarm(math.ceil(message.within) + 5)
                 self._poll(message)
-                signal.alarm(0)
                 gc.collect()
 
     def _poll(self, poll: wire.Poll) -> None:
@@ -132,9 +146,11 @@ class Collecting:
             except MemoryError:
                 self._channel.say(wire.Read("it needs more memory than memory_limit", fatal=True))
                 os._exit(1)
-            except Exception as error:  # noqa: BLE001 - it is the plugin's
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the plugin's
                 self._channel.say(wire.Read(said(error), read=reading.read))
                 return
+            finally:
+                signal.alarm(0)
             self._channel.say(
                 wire.Read(
                     read=reading.read,
@@ -159,7 +175,7 @@ class Collecting:
         if not isinstance(items, Iterable):
             raise TypeError(f"it returned {items!r}, not something to iterate over")
         rows = (row for item in items for row in reading.rows(item))
-        while page := list(islice(rows, PAGE)):
+        for page in _pages(rows):
             changes.write(wire.frame(wire.Rows(page)))
 
     def _tell(self, changes: Any, gone: list[tuple[str, list[str]]]) -> None:
@@ -179,6 +195,19 @@ class Collecting:
             self._baseline.forget(type_, keys)
 
 
+def _pages(rows: Iterable[wire.Row]) -> Iterator[list[wire.Row]]:
+    page: list[wire.Row] = []
+    size = 0
+    for row in rows:
+        page.append(row)
+        size += len(row.data)
+        if len(page) == PAGE or size >= PAGE_BYTES:
+            yield page
+            page, size = [], 0
+    if page:
+        yield page
+
+
 def _frames(changes: BinaryIO) -> Iterator[bytes]:
     changes.seek(0)
     while data := changes.read(1 << 20):
@@ -188,10 +217,15 @@ def _frames(changes: BinaryIO) -> Iterator[bytes]:
 def said(error: BaseException) -> str:
     """Return the words of an exception, with its cause if it has one."""
     if isinstance(error, Incomplete) and str(error):
-        return str(error)
+        return encodable(str(error))
     words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     cause = error.__cause__
-    return words if cause is None else f"{words} ({type(cause).__name__}: {cause})"
+    return encodable(words if cause is None else f"{words} ({type(cause).__name__}: {cause})")
+
+
+def encodable(text: str) -> str:
+    """Return *text* with what no UTF-8 can hold, such as of a strange file's name, spelt out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def load(origin: str) -> type[CollectorPlugin]:
@@ -220,7 +254,7 @@ def main() -> None:
     channel = Channel()
     begin = channel.hear()
     assert isinstance(begin, wire.Begin)
-    os.environ.update(begin.environment)
+    os.environb.update(begin.environment)
     with contextlib.suppress(OSError):
         os.chdir(begin.directory)
     try:

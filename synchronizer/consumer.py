@@ -6,7 +6,7 @@ turn comes, where a newer state has taken the place of an older one of the same 
 
 from __future__ import annotations
 
-import collections
+import contextlib
 import logging
 import queue
 import threading
@@ -17,6 +17,7 @@ from servicegroup.clock import boottime
 
 from .ledger import Ledger
 from .model import Event, Op, Token
+from .position import Position
 from .reading import Reader
 
 LOG = logging.getLogger(__name__)
@@ -46,16 +47,6 @@ class Put(Protocol):
         """Put one event, or raise ``queue.Full``."""
 
 
-class _Entry:
-    """Something told, and whether it was handled."""
-
-    __slots__ = ("handled", "seq")
-
-    def __init__(self, seq: int) -> None:
-        self.seq = seq
-        self.handled = False
-
-
 class Registration:
     """What ``register`` returns: one consumer. Usable from any thread."""
 
@@ -80,10 +71,8 @@ class Registration:
         self._only_notified = only_notified
         self._callback = deliver if callable(deliver) else None
         self._queue = None if callable(deliver) else deliver
-        self._window = threading.Semaphore(most_unacknowledged)
-        self._pending: collections.deque[_Entry] = collections.deque()
         self._lock = threading.Lock()
-        self._position = 0
+        self._position = Position(most_unacknowledged)
         self._told = 0
         self._last = 0
         self._floors: dict[str, int] = {}
@@ -91,7 +80,7 @@ class Registration:
         self._noted = -1
         self._noted_at = float("-inf")
         self._want: set[str] = set()
-        self._ended = False
+        self._begun = self._ended = False
         self._thread = threading.Thread(
             target=self._run, name=f"synchronizer-consumer-{name or ''}", daemon=True
         )
@@ -100,17 +89,18 @@ class Registration:
     def position(self) -> Token | None:
         """Up to where everything was acknowledged; ``None`` before the first snapshot was."""
         ledger = self._started
-        return None if ledger is None or not self._position else Token(ledger.epoch, self._position)
+        seq = self._position.seq
+        return None if ledger is None or not seq else Token(ledger.epoch, seq)
 
     @property
     def needs(self) -> int | None:
         """After which change it has still to be told what is gone; ``None``: it has not begun."""
-        return self._position or self._told or None
+        return self._position.seq or self._told or None
 
     @property
     def lag(self) -> int:
         """How many changes, of any type, came after the position."""
-        return 0 if self._started is None else self._started.seq - self._position
+        return 0 if self._started is None else self._started.seq - self._position.seq
 
     def snapshot(self) -> None:
         """Ask for a complete snapshot: what is held is lost, or something was missed."""
@@ -137,22 +127,39 @@ class Registration:
     # -- the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        reader = Reader(self._ledger, self.types)
-        try:
-            self._begin(reader)
+        pause = FIRST_PAUSE
+        while True:
+            delivered = self.delivered
+            try:
+                self._follow()
+            except Exception as error:
+                if self._ended:
+                    return
+                LOG.exception("consumer %s cannot go on for now; it is tried again", self._shown)
+                self.failing = f"{type(error).__name__}: {error}"
+                pause = FIRST_PAUSE if self.delivered > delivered else pause
+                self._wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                return
+
+    def _follow(self) -> None:
+        """Tell what there is until ended. What was not told when it raises is told next time."""
+        with contextlib.closing(Reader(self._ledger, self.types)) as reader:
+            if not self._begun:
+                self._begin(reader)
+                self._begun = True
             while not self._ended:
                 if not self._tell_some(reader):
                     self._note()
+                    self.failing = None
                     self._ledger.wait(self._told, LOOK_EVERY, self._woken)
-            self._note(last=True)
-        except Exception:
-            if not self._ended:
-                LOG.exception("consumer %s is told nothing any more", self._shown)
-        finally:
-            reader.close()
+        self._note(last=True)
 
     def _begin(self, reader: Reader) -> None:
         resume = self._resume
+        if self.name is not None:
+            self._ledger.claim(self.name, self)
         if isinstance(resume, _Acknowledged):
             assert self.name is not None
             found = reader.position(self.name)
@@ -171,7 +178,8 @@ class Registration:
             self._want.update(self.types)
             if usable:
                 assert resume is not None
-                self._position = self._told = resume.seq
+                self._told = resume.seq
+                self._position.passed(resume.seq)
                 # What was acknowledged may lie beyond the last event that there was.
                 self._last = 0 if resume is not self._resume else resume.seq
                 # What became complete after that was not told as a snapshot by then.
@@ -180,23 +188,30 @@ class Registration:
 
     def _knows_nothing(self) -> None:
         """Forget how far it was: should it crash before its snapshot, it must get one again."""
-        with self._lock:
-            self._pending.clear()
-            self._position, self._noted = 0, -1
+        self._position.forget()
+        self._noted = -1
         if self.name is not None:
-            self._ledger.disown(self.name)
+            self._ledger.disown(self.name, self)
 
     def _tell_some(self, reader: Reader) -> bool:
         """Tell what there is; returns whether there was anything."""
-        if self._asked:
-            self._knows_nothing()
         with self._lock:
-            self._asked = False
             want = frozenset(self._want)
+            asked, self._asked = self._asked, False
+        if asked:
+            try:
+                self._knows_nothing()
+            except BaseException:
+                self._asked = True
+                raise
         if self._snapshots(reader, want):
             return True
         seq = self._told
-        events, until = reader.changes(seq)
+        events, until, purged = reader.changes(seq)
+        if 0 < seq < purged:
+            LOG.error("consumer %s: what is gone was forgotten before it was told", self._shown)
+            self.snapshot()
+            return True
         if want & reader.complete().keys():  # just now: snapshots come before changes
             return True
         for event in events:
@@ -207,7 +222,7 @@ class Registration:
                 return True
             self._told = self._last = event.seq
         self._told = until
-        self._handled(self._entry(until))
+        self._position.passed(until)
         return until > seq
 
     def _snapshots(self, reader: Reader, want: frozenset[str]) -> bool:
@@ -239,15 +254,11 @@ class Registration:
 
     def _deliver(self, event: Event) -> bool:
         """Tell one event until it was taken; returns whether it was."""
-        if self._queue is not None:
-            return self._enqueue(self._queue, event)
-        assert self._callback is not None
         pause = FIRST_PAUSE
         while not self._ended:
             try:
-                self._callback(event)
-            except Exception as error:
-                words = f"{type(error).__name__}: {error}"
+                taken = self._enqueue(event) if self._callback is None else self._call(event)
+            except BaseException as error:  # nothing of the consumer's ends the thread
                 if self.failing is None:
                     LOG.exception(
                         "consumer %s failed on %s %s; it is told again until it succeeds",
@@ -255,61 +266,54 @@ class Registration:
                         event.op.value,
                         event.key or event.type,
                     )
-                self.failing = words
-                until = boottime() + pause
-                while not self._ended and boottime() < until:
-                    self._ledger.wait(2**62, until - boottime(), lambda: self._ended)
+                self.failing = f"{type(error).__name__}: {error}"
+                self._wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
                 if self.failing is not None:
                     LOG.warning("consumer %s works again", self._shown)
                 self.failing = None
-                self.delivered += 1
-                self._handled(self._entry(event.seq))
-                return True
+                self.delivered += taken
+                return taken
         return False
 
-    def _enqueue(self, target: Put, event: Event) -> bool:
-        while not self._window.acquire(timeout=0.2):
-            if self._ended:
+    def _call(self, event: Event) -> bool:
+        assert self._callback is not None
+        self._callback(event)
+        self._position.passed(event.seq)
+        return True
+
+    def _enqueue(self, event: Event) -> bool:
+        """Put one event into the queue; returns whether it was, before something else was asked."""
+        assert self._queue is not None
+        while (entry := self._position.tell(event.seq, 0.2)) is None:
+            if self._woken():
                 return False
-        entry = self._entry(event.seq)
-        event.acknowledge = lambda _: self._handled(entry, release=True)
-        while not self._ended:
-            try:
-                target.put(event, True, 0.2)
-            except queue.Full:
-                continue
-            self.delivered += 1
-            return True
-        return False
+        event.acknowledge = lambda _: self._position.handled(entry)
+        told = False
+        try:
+            while not told and not self._woken():
+                with contextlib.suppress(queue.Full):
+                    self._queue.put(event, True, 0.2)
+                    told = True
+        finally:
+            if not told:
+                self._position.untold(entry)
+        return told
 
-    def _entry(self, seq: int) -> _Entry:
-        """Note what is to be handled before anything later counts as handled."""
-        entry = _Entry(seq)
-        with self._lock:
-            self._pending.append(entry)
-        return entry
-
-    def _handled(self, entry: _Entry, *, release: bool = False) -> None:
-        """Move the position over everything that was handled without a gap."""
-        with self._lock:
-            if entry.handled:
-                return
-            entry.handled = True
-            while self._pending and self._pending[0].handled:
-                self._position = max(self._position, self._pending.popleft().seq)
-        if release:
-            self._window.release()
+    def _wait(self, pause: float) -> None:
+        until = boottime() + pause
+        while not self._ended and boottime() < until:
+            self._ledger.wait(2**62, until - boottime(), lambda: self._ended)
 
     def _note(self, *, last: bool = False) -> None:
         """Keep the position, now and then."""
-        position = self._position
+        position = self._position.seq
         if self.name is None or not position or position == self._noted:
             return
         if not last and boottime() < self._noted_at + NOTE_EVERY:
             return
-        self._ledger.acknowledge(self.name, position, self.types)
+        self._ledger.acknowledge(self.name, position, self.types, self)
         self._noted, self._noted_at = position, boottime()
 
     @property

@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from .statements import GONE, blocks, taking
 from .tables import File
 from .wire import Row
 
@@ -26,39 +27,6 @@ T = TypeVar("T")
 CHUNK = 20_000
 #: Seconds for which it is remembered that something is gone: late messages must not revive it.
 REMEMBERED = 600.0
-
-_ROW = """
-INSERT INTO entities VALUES (
-    ?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-ON CONFLICT (type, key) DO UPDATE SET
-    source = excluded.source,
-    seq = CASE WHEN {same} THEN seq ELSE excluded.seq END,
-    died = CASE WHEN excluded.data IS NULL AND NOT {same} THEN excluded.seq ELSE died END,
-    streamed = max(streamed, excluded.streamed),
-    mark = excluded.mark, digest = excluded.digest,
-    parent = coalesce(excluded.parent, CASE WHEN excluded.data IS NULL THEN parent END),
-    project = coalesce(excluded.project, CASE WHEN excluded.data IS NULL THEN project END),
-    stamp = coalesce(excluded.stamp, stamp),
-    observed = CASE WHEN {same} THEN observed ELSE excluded.observed END,
-    data = excluded.data
-WHERE {accepted}
-"""
-_SAME = (
-    "((entities.data IS NULL) = (excluded.data IS NULL) "
-    "AND (entities.data IS NULL OR entities.digest = excluded.digest))"
-)
-#: While the source was read, a stream told something newer of this key.
-_POLLED = _ROW.format(same=_SAME, accepted="entities.streamed <= ?14")
-#: Something newer, by the source's own clock, was told before. (A parameter may not be left out.)
-_STREAMED = _ROW.format(
-    same=_SAME,
-    accepted="excluded.stamp IS NULL OR entities.stamp IS NULL "
-    "OR excluded.stamp >= entities.stamp AND ?14 IS NOT NULL",
-)
-_GONE = """
-UPDATE entities SET seq = :seq, died = :seq, mark = 0, observed = :observed, data = NULL
-WHERE type = :type AND key = :key AND data IS NOT NULL AND streamed <= :window
-"""
 
 
 class Status(NamedTuple):
@@ -84,6 +52,7 @@ class Ledger:
         self._writing = threading.Lock()
         self._committed = threading.Condition()
         self._closed = False
+        self._owners: dict[str, object] = {}
         #: The number of the last change that was committed.
         self.seq: int = self._meta("seq")
         self._next = self.seq
@@ -97,14 +66,14 @@ class Ledger:
 
         :param window: :attr:`seq` when the poll began
         """
-        return self._put(_POLLED, source, rows, window, streamed=False)[1]
+        return self._put(source, rows, window, streamed=False)[1]
 
     def streamed(self, source: str, rows: Iterable[Row]) -> tuple[int, int]:
         """Take in what a stream said, in its order; returns how many were changes, and too late."""
         taken, changed, given = 0, 0, 0
         for chunk in _chunks(rows, CHUNK):
             given += len(chunk)
-            put, new = self._put(_STREAMED, source, chunk, 0, streamed=True)
+            put, new = self._put(source, chunk, 0, streamed=True)
             taken += put
             changed += new
         return changed, given - taken
@@ -116,7 +85,7 @@ class Ledger:
             with self.write() as write:
                 for key in chunk:
                     values = {"type": type_, "key": key, "window": window}
-                    done = self._writer.execute(_GONE, values | write.stamp())
+                    done = self._writer.execute(GONE, values | write.stamp())
                     before += done.rowcount
         return before
 
@@ -146,6 +115,15 @@ class Ledger:
             )
         return changed
 
+    def retire(self, present: Collection[str]) -> None:
+        """Note that sources which are none any more do not fail."""
+        with self._writing:
+            query = "SELECT name, types FROM sources WHERE state <> 'ok'"
+            failing = self._writer.execute(query).fetchall()
+        for name, types in failing:
+            if name not in present:
+                self.say(name, "ok", "it is not configured any more", json.loads(types))
+
     def succeeded(self, source: str, newest: float | None) -> None:
         """Note that a source was just polled, and the newest time of any of its entities."""
         with self.write():
@@ -155,18 +133,25 @@ class Ledger:
                 (time.time(), newest, newest, source),
             )
 
-    def acknowledge(self, name: str, seq: int, types: Collection[str]) -> None:
+    def claim(self, name: str, owner: object) -> None:
+        """Let *owner* alone change the position of a named consumer from now on."""
+        with self._writing:
+            self._owners[name] = owner
+
+    def acknowledge(self, name: str, seq: int, types: Collection[str], owner: object) -> None:
         """Keep how far a named consumer is."""
         with self.write():
-            self._writer.execute(
-                "INSERT OR REPLACE INTO consumers VALUES (?, ?, ?, ?)",
-                (name, seq, json.dumps(sorted(types)), time.time()),
-            )
+            if self._owners.get(name) is owner:
+                self._writer.execute(
+                    "INSERT OR REPLACE INTO consumers VALUES (?, ?, ?, ?)",
+                    (name, seq, json.dumps(sorted(types)), time.time()),
+                )
 
-    def disown(self, name: str) -> None:
+    def disown(self, name: str, owner: object) -> None:
         """Forget how far a named consumer was."""
         with self.write():
-            self._writer.execute("DELETE FROM consumers WHERE name = ?", (name,))
+            if self._owners.get(name) is owner:
+                self._writer.execute("DELETE FROM consumers WHERE name = ?", (name,))
 
     def purge(self, until: int) -> None:
         """Forget what is gone, as far as everybody was told (*until*) and nothing can come late."""
@@ -183,9 +168,16 @@ class Ledger:
                 )
             self.purged = max(self.purged, newest)
 
-    def forget_consumers(self, before: float) -> list[str]:
-        """Forget consumers that were last seen *before* (wall clock); returns their names."""
-        with self.write():
+    def forget_consumers(self, before: float, present: Collection[str] = ()) -> list[str]:
+        """Forget consumers that were last seen *before* (wall clock); returns their names.
+
+        :param present: those that are seen now, though there may be nothing new to acknowledge
+        """
+        with self.write() as write:
+            self._writer.executemany(
+                "UPDATE consumers SET seen = ? WHERE name = ?",
+                [(max(write.now, before), name) for name in present],
+            )
             done = self._writer.execute(
                 "DELETE FROM consumers WHERE seen < ? RETURNING name", (before,)
             )
@@ -208,15 +200,16 @@ class Ledger:
                 while page := found.fetchmany(5000):
                     yield type_, page
 
-    def touched(self, types: Sequence[str], since: int) -> list[tuple[str, str]]:
-        """Return (type, key) of what streams said something of after *since*."""
+    def touched(self, types: Sequence[str], since: int) -> list[tuple[str, str, bool]]:
+        """Return what streams said something of after *since*: type, key, whether it is there."""
         with self._reading() as reader:
             wanted = ", ".join("?" * len(types))
             query = (
-                f"SELECT type, key FROM entities WHERE streamed > max(?, 0) AND type IN ({wanted})"  # noqa: S608
+                f"SELECT type, key, data IS NOT NULL FROM entities "  # noqa: S608
+                f"WHERE streamed > max(?, 0) AND type IN ({wanted})"
             )
-            found: list[tuple[str, str]] = reader.execute(query, (since, *types)).fetchall()
-            return found
+            found = reader.execute(query, (since, *types))
+            return [(type_, key, bool(there)) for type_, key, there in found]
 
     def newest(self, source: str) -> float | None:
         """Return the newest time of a source's entities, if one was ever told."""
@@ -271,7 +264,8 @@ class Ledger:
                     )
                 self._writer.execute("COMMIT")
             except BaseException:
-                self._writer.execute("ROLLBACK")
+                if self._writer.in_transaction:  # a full disk may have ended it already
+                    self._writer.execute("ROLLBACK")
                 raise
             self._next = write.seq
         with self._committed:
@@ -280,33 +274,21 @@ class Ledger:
                 self._committed.notify_all()
 
     def _put(
-        self, statement: str, source: str, rows: Iterable[Row], window: int, *, streamed: bool
+        self, source: str, rows: Iterable[Row], window: int, *, streamed: bool
     ) -> tuple[int, int]:
         taken = changed = 0
         for chunk in _chunks(rows, CHUNK):
             with self.write() as write:
                 first = write.seq
                 execute = self._writer.execute
-                values = [
-                    (
-                        row.type,
-                        row.key,
-                        source,
-                        (seq := write.next()),
-                        0 if row.data else seq,
-                        seq if streamed else 0,
-                        0 if streamed else row.mark,
-                        row.digest,
-                        row.parent_key,
-                        row.project,
-                        row.timestamp,
-                        write.now,
-                        row.data or None,
-                        window,
-                    )
-                    for row in chunk
-                ]
-                taken += self._writer.executemany(statement, values).rowcount
+                for block in blocks(chunk):
+                    values: list[Any] = [source, write.now, window]
+                    for row in block:
+                        values += (
+                            *(row.type, row.key, write.next(), row.mark, row.digest),
+                            *(row.parent_key, row.project, row.timestamp, row.data or None),
+                        )
+                    taken += execute(taking(len(block), streamed), values).rowcount
                 (new,) = execute("SELECT count(*) FROM entities WHERE seq > ?", (first,)).fetchone()
                 changed += new
         return taken, changed

@@ -66,8 +66,8 @@ class CollectorProcess:
                     list(types),
                     settings.memory_limit,
                     settings.max_entities,
-                    dict(os.environ),
-                    directory(),
+                    dict(os.environb),
+                    os.fsencode(directory()),
                 )
             )
             ready = self.hear(boottime() + STARTING)

@@ -12,11 +12,11 @@ import msgspec
 from .ledger import Ledger
 from .model import Entity, Event, LastKnown, Op
 
-#: Rows read at once.
-PAGE = 500
+#: Rows read at once at most, and bytes after which it is enough.
+PAGE, PAGE_BYTES = 500, 4 * 1024 * 1024
 
 _decode = msgspec.msgpack.Decoder(Entity).decode
-_COLUMNS = "type, key, source, seq, born, died, parent, project, observed, data"
+_COLUMNS = "type, key, source, seq, born, risen, parent, project, observed, data"
 
 
 class Reader:
@@ -32,19 +32,22 @@ class Reader:
         """Close the connection."""
         self._connection.close()
 
-    def changes(self, seq: int) -> tuple[list[Event], int]:
-        """Return the next events after *seq*, and up to where these are all."""
+    def changes(self, seq: int) -> tuple[list[Event], int, int]:
+        """Return the next events after *seq*, up to where these are all, and what was purged.
+
+        Where that is beyond *seq*, something that is gone is missing among them.
+        """
         query = f"SELECT {_COLUMNS} FROM entities WHERE seq > ? AND {self._in} ORDER BY seq LIMIT ?"  # noqa: S608
         self._connection.execute("BEGIN")
         try:
-            now = self._now()
-            rows = self._all(query, (seq, *self._types, PAGE))
-            until = rows[-1][3] if len(rows) == PAGE else now
+            now, purged = self._meta("seq"), self._meta("purged")
+            rows, are_all = self._page(query, (seq, *self._types))
+            until = now if are_all else rows[-1][3]
             statuses = self._statuses("seq > ? AND seq <= ?", (seq, until))
         finally:
             self._connection.execute("COMMIT")
         events = [event for row in rows if (event := self._change(row, seq)) is not None]
-        return sorted([*events, *statuses], key=lambda event: event.seq), until
+        return sorted([*events, *statuses], key=lambda event: event.seq), until, purged
 
     def complete(self) -> dict[str, int]:
         """Return those types of which all is known, and since which change."""
@@ -73,7 +76,9 @@ class Reader:
         yield blank
         sent, last = 0, ""
         query = f"SELECT {_COLUMNS} FROM entities WHERE {where} AND key > ? ORDER BY key LIMIT ?"  # noqa: S608
-        while rows := self._all(query, (type_, seq, last, PAGE)):
+        are_all = False
+        while not are_all:
+            rows, are_all = self._page(query, (type_, seq, last))
             for row in rows:
                 yield msgspec.structs.replace(
                     blank,
@@ -85,7 +90,7 @@ class Reader:
                     entity=_decode(row[9]),
                 )
             sent += len(rows)
-            last = rows[-1][1]
+            last = rows[-1][1] if rows else last
         yield msgspec.structs.replace(blank, op=Op.SNAPSHOT_END, seq=seq, count=sent)
 
     def picture(self) -> tuple[list[Entity], int]:
@@ -93,7 +98,7 @@ class Reader:
         query = f"SELECT data FROM entities WHERE data IS NOT NULL AND {self._in}"  # noqa: S608
         self._connection.execute("BEGIN")
         try:
-            seq = self._now()
+            seq = self._meta("seq")
             found = self._connection.execute(query, self._types)
             return [_decode(data) for (data,) in found], seq
         finally:
@@ -114,7 +119,7 @@ class Reader:
         return None if row is None else (row[0], json.loads(row[1]))
 
     def _change(self, row: Sequence[Any], seq: int) -> Event | None:
-        type_, key, source, at, born, died, parent, project, observed, data = row
+        type_, key, source, at, born, risen, parent, project, observed, data = row
         event = Event(
             op=Op.UPDATE,
             source=source,
@@ -126,7 +131,7 @@ class Reader:
         )
         if data is not None:
             event.entity = _decode(data)
-            if born > seq or (died > 0 and died <= seq):
+            if risen > seq:
                 event.op = Op.CREATE
         elif born > seq:
             return None  # it came and went since
@@ -156,9 +161,19 @@ class Reader:
                 )
         return events
 
-    def _now(self) -> int:
-        seq: int = self._one("SELECT value FROM meta WHERE name = 'seq'", ())[0]
-        return seq
+    def _page(self, query: str, values: Sequence[object]) -> tuple[list[Any], bool]:
+        """Return the first rows of a query whose last column is data, and whether these are all."""
+        rows, size = [], 0
+        for row in self._connection.execute(query, (*values, PAGE)):
+            rows.append(row)
+            size += len(row[-1] or b"")
+            if size >= PAGE_BYTES:
+                return rows, False
+        return rows, len(rows) < PAGE
+
+    def _meta(self, name: str) -> int:
+        value: int = self._one("SELECT value FROM meta WHERE name = ?", (name,))[0]
+        return value
 
     def _one(self, query: str, values: Sequence[object]) -> Any:
         return self._connection.execute(query, values).fetchone()

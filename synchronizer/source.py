@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from servicegroup.clock import boottime
 
+from .collecting import encodable
 from .ledger import Ledger
 
 LOG = logging.getLogger(__name__)
@@ -41,8 +42,10 @@ class Source:
         self.ledger = ledger
         self._counts: dict[str, int] = {}
         self._state, self._reason = "starting", ""
+        self._told: tuple[str, str] | None = None
         self._succeeded: float | None = None
         self._lock = threading.Lock()
+        self._telling = threading.Lock()
 
     def count(self, what: str, times: int = 1) -> None:
         """Count something that happened."""
@@ -57,9 +60,13 @@ class Source:
         self.ledger.succeeded(self.name, newest)
 
     def ill(self, reason: str) -> None:
-        """Note that it fails; told if it did not before."""
+        """Note that it fails; told if it did not before. Never raises: it may be ours to fail."""
         self.count("failures")
-        self._become(FAILING, reason)
+        self._become_if_possible(FAILING, reason)
+
+    def flawed(self, reason: str) -> None:
+        """Note that it works, but for something that is left out. Never raises, either."""
+        self._become_if_possible(WARNING, reason)
 
     def odd(self, reason: str, newest: float | None = None) -> None:
         """Note that it works, but not as it should."""
@@ -76,13 +83,22 @@ class Source:
         types = tuple(sorted(self.types))
         return SourceStatus(self.name, self.kind, types, self._state, self._reason, age, counts)
 
+    def _become_if_possible(self, state: str, reason: str) -> None:
+        try:
+            self._become(state, reason)
+        except Exception:
+            LOG.exception("plugin %s: the baseline cannot keep how it is", self.name)
+
     def _become(self, state: str, reason: str) -> None:
-        changed, self._state, self._reason = state != self._state, state, reason
-        if not changed:
-            return
-        told = self.ledger.say(self.name, state, reason, self.types)
-        if state == OK:
-            if told:
-                LOG.warning("plugin %s works again", self.name)
-        else:
-            LOG.warning("plugin %s: %s: %s", self.name, state, reason)
+        reason = encodable(reason)
+        with self._telling:
+            if state not in (self._state, OK):
+                LOG.warning("plugin %s: %s: %s", self.name, state, reason)
+            self._state, self._reason = state, reason
+            if (state, reason) == self._told:
+                return
+            self._told = None  # unknown, should it fail
+            told = self.ledger.say(self.name, state, reason, self.types)
+            self._told = state, reason
+        if told and state == OK:
+            LOG.warning("plugin %s works again", self.name)

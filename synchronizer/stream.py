@@ -7,10 +7,9 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 
-from .baseline import check_key, row_of
+from .baseline import check_key, digest_of, row_of
 from .collecting import said
 from .errors import CollectionFailed
-from .fingerprint import fingerprint
 from .ledger import Ledger
 from .model import Deleted, Entity, Item, Unchanged
 from .plugin import StreamPlugin
@@ -59,7 +58,7 @@ class Stream(Source):
         try:
             since = self.mark()
             self.complete(self._plugin.get_all(), since)
-        except Exception as error:  # noqa: BLE001 - it is the plugin's
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the plugin's
             reason = f"plugin {self.name}: {said(error)}"
             self.ill(said(error))
             future.set_exception(CollectionFailed(reason))
@@ -124,7 +123,7 @@ class Stream(Source):
     def malformed(self, reason: str) -> None:
         """Tell that something was left out."""
         self.count("malformed")
-        self.odd(reason)
+        self.flawed(reason)
 
     def recovered(self, *, lost: str | None = None) -> None:
         """Tell that it works again."""
@@ -142,7 +141,7 @@ class Stream(Source):
             try:
                 self._plugin.run(self, self._stopping)
                 reason = "it ended by itself"
-            except Exception as error:  # noqa: BLE001 - it is the plugin's
+            except BaseException as error:  # noqa: BLE001 - it is the plugin's
                 reason = said(error)
             if not self._stopping.is_set():
                 self.ill(reason)
@@ -167,4 +166,4 @@ class Stream(Source):
             return Row(item.type, item.key, 0, 0, None, None, item.timestamp, b"")
         if isinstance(item, Unchanged):
             return None
-        return row_of(item, 0, fingerprint(item, self._fields))
+        return row_of(item, 0, digest_of(item, self._fields))

@@ -21,7 +21,7 @@ from servicegroup.exceptions import ConfigurationError
 
 LOG = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 #: Seconds that a write may wait for another one of the same process.
 PATIENCE = 60.0
 
@@ -29,11 +29,12 @@ SCHEMA = f"""
 PRAGMA user_version = {VERSION};
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 -- One row a key: its newest state, or that it is gone (data is NULL). seq: of its last change;
--- born: of its first; died: of its last deletion, or 0; streamed: of the last word of a stream, or
--- 0; mark: what the collector compares by, or 0; digest: what we compare by.
+-- born: of its first; risen: since when it has been there without a break, or 0; streamed: of the
+-- last word of a stream, or 0; mark: what the collector compares by, or 0; digest: what we compare
+-- by.
 CREATE TABLE entities (
     type TEXT NOT NULL, key TEXT NOT NULL, source TEXT NOT NULL,
-    seq INTEGER NOT NULL, born INTEGER NOT NULL, died INTEGER NOT NULL, streamed INTEGER NOT NULL,
+    seq INTEGER NOT NULL, born INTEGER NOT NULL, risen INTEGER NOT NULL, streamed INTEGER NOT NULL,
     mark INTEGER NOT NULL, digest INTEGER NOT NULL,
     parent TEXT, project TEXT, stamp REAL, observed REAL NOT NULL, data BLOB,
     PRIMARY KEY (type, key));
@@ -159,8 +160,13 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _made(connection: sqlite3.Connection) -> sqlite3.Connection:
-    connection.executescript(SCHEMA)
-    connection.executemany(
-        "INSERT INTO meta VALUES (?, ?)", [("epoch", uuid.uuid4().hex), ("seq", 1), ("purged", 0)]
-    )
+    # All of it or nothing: whoever is killed meanwhile leaves an empty file.
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}")
+        meta = [("epoch", uuid.uuid4().hex), ("seq", 1), ("purged", 0)]
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
     return connection

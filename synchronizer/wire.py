@@ -35,8 +35,8 @@ class Begin(Message):
     types: list[str]
     memory_limit: int
     max_entities: int
-    environment: dict[str, str]
-    directory: str
+    environment: dict[bytes, bytes]
+    directory: bytes
 
 
 class Known(Message):
@@ -49,12 +49,13 @@ class Known(Message):
 class Poll(Message):
     """Read the source: all of it, or what changed ``since``.
 
-    ``doubted``: keys that somebody else changed meanwhile; their marks mean nothing any more.
+    ``doubted``: type and key of what somebody else told of meanwhile, and whether it is there by
+    that; their marks mean nothing any more.
     ``within``: seconds after which it is hopeless.
     """
 
     since: float | None
-    doubted: list[tuple[str, str]]
+    doubted: list[tuple[str, str, bool]]
     within: float
 
 

@@ -75,7 +75,7 @@ class Run(Command):
 
         def callback(event: Any) -> None:
             try:
-                self.say(json.dumps(event.as_dict()))
+                self.say(_json(event.as_dict()))
             except BrokenPipeError:
                 ended.set()
                 raise
@@ -243,7 +243,12 @@ def _cell(entity: Any, name: str) -> Cell:
         return Cell(None if value is None else _time(value))
     if name == "Child Keys":
         return _types(value)
-    return Cell(value, printable(json.dumps(value)) if name == "Data" else None)
+    return Cell(value, printable(_json(value)) if name == "Data" else None)
+
+
+def _json(value: Any) -> str:
+    """Return *value* as JSON, also where a plugin said what JSON cannot hold, such as a time."""
+    return json.dumps(value, default=str)
 
 
 def _time(seconds: float) -> str | None:

@@ -64,6 +64,8 @@ class StaticPlugin(CollectorPlugin):
 
     def _entity(self, path: Path, number: int, values: Any) -> Entity:
         if isinstance(values, dict):
+            # YAML makes dates of what looks like one, which JSON cannot hold.
+            values = msgspec.to_builtins(values, str_keys=True)
             values = {"type": self.entity_types[0], **values}
             unknown = sorted(set(map(str, values)) - set(Entity.__struct_fields__))
             if unknown:

@@ -10,13 +10,17 @@ from program.cli import UNREACHABLE
 def file(cli, tmp_path):
     """A static file, and the program configured with it."""
     path = tmp_path / "static.yaml"
-    path.write_text("entities:\n- {key: a, state: up, data: {rack: B}}\n- {key: b}\n")
+    data = "{rack: B, since: 2026-01-01T00:00:00Z}"
+    path.write_text(f"entities:\n- {{key: a, state: up, data: {data}}}\n- {{key: b}}\n")
     cli.environment |= {
         "OS_SYNCHRONIZER__PLUGINS": "static",
         "OS_SYNCHRONIZER__BASELINE_PATH": str(tmp_path / "baseline.sqlite"),
         "OS_SYNCHRONIZER_STATIC__PATH": str(path),
     }
     return path
+
+
+DATA = {"rack": "B", "since": "2026-01-01T00:00:00Z"}
 
 
 def lines(done):
@@ -31,7 +35,7 @@ def test_run_prints_everything_and_goes_on_where_it_was(file, inside):
         *("snapshot_begin", "snapshot", "snapshot", "snapshot_end"),
     ]
     assert first[1]["key"] == "a"
-    assert first[1]["data"] == {"rack": "B"}
+    assert first[1]["data"] == DATA
     file.write_text("entities:\n- {key: a, state: down}\n")
     done = inside("synchronizer", "run", "--timeout", "3", "--name", "me", "--resume")
     assert sorted((one["op"], one["key"]) for one in lines(done)) == [
@@ -43,7 +47,7 @@ def test_snapshot_polls_and_prints(file, inside):
     done = inside("synchronizer", "snapshot", "--long", "-f", "json")
     assert done.returncode == 0
     assert [(one["Key"], one["State"], one["Data"]) for one in json.loads(done.stdout)] == [
-        *(("a", "up", {"rack": "B"}), ("b", None, {})),
+        *(("a", "up", DATA), ("b", None, {})),
     ]
     assert not file.with_name("baseline.sqlite").exists(), "it keeps nothing"
 

@@ -20,6 +20,7 @@ class Publisher:
         self.transport = bus.get_notification_transport(conf, url=url)
         if exchange:
             conf.set_override("control_exchange", exchange)
+        self._target = bus.Target(topic=f"{topic}.info")
         self._notifier = bus.Notifier(
             self.transport, "thing.host", driver="messagingv2", topics=[topic], retry=2
         )
@@ -28,6 +29,10 @@ class Publisher:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             getattr(self._notifier, priority)({}, event, payload)
+
+    def say_exactly(self, message):
+        """Send a message as it is, which the library would not make."""
+        self.transport._send_notification(self._target, {}, message, version=2.0)
 
     def __enter__(self):
         return self

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -60,6 +61,20 @@ class Scripted(CollectorPlugin):
 
     def incomplete(self):
         raise Incomplete("half of it is missing")
+
+    def strange(self):
+        raise RuntimeError("no such file: \udcff")
+
+    def give_up(self):
+        sys.exit("no password")
+
+    def spawn(self):
+        with self._path.with_suffix(".spawned").open("w") as file:
+            file.write(str(subprocess.Popen(["sleep", "600"]).pid))
+
+    def close(self):
+        if self._path.with_suffix(".polls").exists():  # else it was only looked at
+            self._path.with_suffix(".closed").touch()
 
     def crash(self):
         os.abort()

@@ -1,7 +1,9 @@
 """Notifications, on the in-memory bus and on a real broker."""
 
 import logging
+import random
 import sqlite3
+import threading
 import uuid
 
 import kombu
@@ -13,8 +15,9 @@ from sources.publisher import Publisher
 from sources.scene import PATIENCE, Picture
 from sources.scripted import TYPE
 
-import servicegroup.synchronizer.bus
+import servicegroup.synchronizer.listener
 from servicegroup.synchronizer import Deleted, Entity, NotCollected, Op
+from servicegroup.synchronizer.listener import PRIORITIES
 
 #: What is heard of the exchange before anything else is published.
 EXCHANGE = "thing-exchange"
@@ -46,7 +49,7 @@ def listens(sync, until):
 def test_every_priority_is_heard(scene, bus, publisher, picture, until):
     sync = scene.start("Notified", picture, own=bus)
     listens(sync, until)
-    for priority in ("audit", "debug", "info", "warn", "error", "critical", "sample"):
+    for priority in PRIORITIES:
         publisher.say(priority, key=priority, state="up")
     picture.until(lambda: len(picture.entities) == 7)
     assert {event.op for event in picture.events} <= {
@@ -57,13 +60,16 @@ def test_every_priority_is_heard(scene, bus, publisher, picture, until):
 def test_changes_of_one_key_come_in_order_and_deletes_too(scene, bus, publisher, picture, until):
     sync = scene.start("Notified", picture, own=bus)
     listens(sync, until)
+    # In memory, each priority has a queue of its own.
+    priorities = ["info"] if bus["transport_url"] == "fake://" else PRIORITIES
     for number in range(50):
-        publisher.say(key="a", state=str(number))
+        publisher.say(priorities[-number % len(priorities)], key="a", state=str(number))
         publisher.say(key=f"b{number}", state="up")
-    publisher.say(key="a", state="last")
+    publisher.say(priorities[0], key="a", state="last")
     for number in range(50):
         publisher.say(event="thing.delete", key=f"b{number}", mark="deleted")
-    picture.until(lambda: picture.states == {"a": "last"} and len(picture.changes) > 1)
+    publisher.say(key="end")
+    picture.until_states(a="last", end=None)
     states = [
         int(e.entity.state) for e in picture.events if e.key == "a" and e.entity.state != "last"
     ]
@@ -109,10 +115,13 @@ def test_what_cannot_be_understood_is_told_and_left_out(scene, bus, publisher, p
     publisher.say(key="b", planet="Mars")
     publisher.say(event="other.thing", key="c")
     publisher.say(key="d", state="up", type="test.none")
-    publisher.say(key="e", state="up")
-    picture.until_states(a="up", e="up")
+    publisher.say(key="much", data={"number": 2**70})
+    publisher.say(key="strange", state="\udcff")
+    publisher.say_exactly({"event_type": "thing.update", "priority": None, "payload": {"key": "e"}})
+    publisher.say(key="f", state="up")
+    picture.until_states(a="up", e=None, f="up")
     counts = sync.status().sources[0].counts
-    assert counts["malformed"] == 3
+    assert counts["malformed"] == 5
     picture.until(lambda: picture.statuses)
     state, reason = picture.statuses[0]
     assert state == "warning"
@@ -165,7 +174,7 @@ def test_a_collector_finds_what_no_notification_told(scene, source, bus, publish
 
 
 def test_what_could_not_be_stored_comes_again(scene, bus, publisher, picture, until, monkeypatch):
-    sync = scene.start("Notified", picture, own=bus)
+    sync = scene.start("Notified", picture, own=bus | {"batch_size": 1})
     listens(sync, until)
     stored, failures = sync._ledger.streamed, []
 
@@ -176,11 +185,39 @@ def test_what_could_not_be_stored_comes_again(scene, bus, publisher, picture, un
         return stored(source, rows)
 
     monkeypatch.setattr(sync._ledger, "streamed", full)
-    monkeypatch.setattr(servicegroup.synchronizer.bus, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(servicegroup.synchronizer.listener, "FIRST_PAUSE", 0.01)
     publisher.say(key="a", state="1")
     publisher.say(key="a", state="2")
-    picture.until_states(a="2")
+    publisher.say(key="end")
+    picture.until_states(a="2", end=None)
     assert len(failures) == 2
+    assert picture.changes[-1] == ("create", "end"), "nor does what is older come after it"
+    picture.until(lambda: picture.statuses[-1:] == [("ok", "")])
+    assert "disk is full" in picture.statuses[0][1]
+
+
+def test_what_cannot_be_stored_by_the_end_is_left_on_the_bus_in_order(
+    scene, rabbitmq, picture, until, monkeypatch
+):
+    own = {"transport_url": rabbitmq.url, "topics": "left", "pool": "left-ours", "batch_size": 1}
+    first = scene.start("Notified", own=own)
+    listens(first, until)
+    failed = threading.Event()
+
+    def full(source, rows):
+        failed.set()
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(first._ledger, "streamed", full)
+    with Publisher(rabbitmq.url, "left") as publisher:
+        for number in range(5):
+            publisher.say(key="a", state=str(number))
+    assert failed.wait(PATIENCE)
+    first.stop()
+    scene.start("Notified", picture, own=own)
+    picture.until_states(a="4")
+    states = [event.entity.state for event in picture.events if event.key == "a"]
+    assert states == sorted(states)
 
 
 def test_the_broker_keeps_what_is_more_than_prefetch(scene, rabbitmq, picture, until):
@@ -282,6 +319,40 @@ def test_a_partition_is_noticed_and_followed_by_a_reconcile(
         link.heal()
         picture.until_states(a="2")
         sync.stop()
+
+
+def test_the_broker_that_is_heard_is_the_one_that_is_watched(
+    scene, source, rabbitmq, picture, until, caplog, monkeypatch
+):
+    caplog.set_level(logging.CRITICAL, "oslo.messaging")
+    monkeypatch.setattr(random, "shuffle", list.reverse)  # as oslo.messaging does with hosts
+    with Link(rabbitmq.host, rabbitmq.port) as near, Link(rabbitmq.host, rabbitmq.port) as far:
+        hosts = ",".join(f"guest:guest@{link.address}" for link in (near, far))
+        own = {"transport_url": f"rabbit://{hosts}/", "topics": "several", "pool": "several"}
+        source.states(a="1")
+        sync = scene.start("Scripted,Notified", picture, own=own)
+        until(lambda: {one.state for one in sync.status().sources} == {"ok"})
+        assert near.connections
+        assert not far.connections
+        near.refuse()
+        picture.until(lambda: "failing" in [state for state, _ in picture.statuses])
+        source.states(a="2")  # nobody is told
+        picture.until_states(a="2")
+        with Publisher(rabbitmq.url, "several") as publisher:
+            publisher.say(key="a", state="3")
+            picture.until_states(a="3")
+        assert far.connections
+        sync.stop()
+
+
+def test_the_bus_of_oslo_messaging_is_heard_where_none_is_named(scene, rabbitmq, picture, until):
+    groups = {"oslo_messaging_notifications": {"transport_url": rabbitmq.url}}
+    own = {"topics": "unnamed", "pool": "unnamed"}
+    sync = scene.start("Notified", picture, own=own, groups=groups)
+    listens(sync, until)
+    with Publisher(rabbitmq.url, "unnamed") as publisher:
+        publisher.say(key="a", state="up")
+        picture.until_states(a="up")
 
 
 def test_refused_credentials_are_said(scene, rabbitmq, picture):

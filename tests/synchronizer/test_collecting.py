@@ -37,6 +37,16 @@ def test_a_delete_says_what_is_still_known(scene, source, picture):
     assert picture.events[-1].entity is None
 
 
+def test_what_came_back_is_created_once_and_then_updated(scene, source, picture):
+    sync = scene.start(consumer=picture)
+    picture.until(lambda: picture.snapshots)
+    for number, states in enumerate(({"a": "1"}, {}, {"a": "2"}, {"a": "3"}, {})):
+        source.states(**states)
+        sync.get_all([TYPE])
+        picture.until(lambda so_far=number: len(picture.changes) > so_far)
+    assert [op for op, _ in picture.changes] == ["create", "delete", "create", "update", "delete"]
+
+
 def test_get_all_polls_afresh(scene, source):
     source.states(a="up")
     sync = scene.start()

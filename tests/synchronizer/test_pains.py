@@ -6,6 +6,7 @@ Here are those that need no process; ``ELSEWHERE`` names where the others are pr
 import ast
 import queue
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -208,3 +209,59 @@ def test_p17_what_is_told_twice_is_told_once(ledger):
     assert ledger.polled("collector", rows, ledger.seq) == 1
     assert ledger.polled("collector", rows, ledger.seq) == 0
     assert ledger.streamed("bus", rows) == (0, 0)
+
+
+# -- what else would be lost ------------------------------------------------------------------
+
+
+def test_what_is_gone_and_forgotten_too_early_is_told_by_a_snapshot(ledger, consume, monkeypatch):
+    ledger.polled("collector", [row(entity("a", "up")), row(entity("b", "up"))], ledger.seq)
+    ledger.ready([TYPE])
+    picture, held_up, let_go = Picture(), threading.Event(), threading.Event()
+
+    def callback(event):
+        picture(event)
+        if event.op is Op.UPDATE:
+            held_up.set()
+            let_go.wait(PATIENCE)
+
+    consume(callback)
+    assert picture.wait(lambda: picture.snapshots, PATIENCE)
+    ledger.streamed("bus", [row(entity("b", "down"))])
+    assert held_up.wait(PATIENCE)
+    ledger.gone(TYPE, ["a"], ledger.seq)
+    monkeypatch.setattr("servicegroup.synchronizer.ledger.REMEMBERED", -1.0)
+    ledger.purge(ledger.seq)
+    let_go.set()
+    assert picture.wait(lambda: picture.states == {"b": "down"}, PATIENCE)
+
+
+def test_who_has_nothing_to_acknowledge_is_not_forgotten(ledger):
+    for name in ("here", "gone"):
+        ledger.claim(name, None)
+        ledger.acknowledge(name, ledger.seq, [TYPE], None)
+    later = time.time() + 1
+    assert ledger.forget_consumers(later, ["here"]) == ["gone"]
+    assert ledger.positions() == [ledger.seq]
+
+
+def test_a_consumer_that_was_replaced_does_not_move_its_successor(ledger, consume):
+    """Its callback returns after another one of its name was begun anew, and did not get far."""
+    ledger.polled("collector", [row(entity("a", "up"))], ledger.seq)
+    ledger.ready([TYPE])
+    entered, let_go = threading.Event(), threading.Event()
+
+    def callback(event):
+        if event.op is Op.SNAPSHOT_END:
+            entered.set()
+            let_go.wait(PATIENCE)
+
+    first = consume(callback, name="graph")
+    assert entered.wait(PATIENCE)
+    first.close(timeout=0)
+    events = queue.Queue()
+    consume(events, name="graph")
+    events.get(timeout=PATIENCE)
+    let_go.set()
+    first._thread.join(PATIENCE)
+    assert ledger.positions() == []

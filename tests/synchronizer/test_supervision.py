@@ -1,26 +1,31 @@
 """Plugins that misbehave, one way each: nothing changes, it is said why, and it comes back."""
 
 import os
-import queue
+import re
 import signal
-import threading
-import time
+import sqlite3
 from pathlib import Path
 
 import pytest
+from sources import scripted
 from sources.scene import Picture
 from sources.scripted import TYPE
 
-from servicegroup.clock import boottime
 from servicegroup.exceptions import ConfigurationError
 from servicegroup.synchronizer import (
     ACKNOWLEDGED,
     CollectionFailed,
-    Op,
+    Deleted,
+    Entity,
     PluginError,
     PluginNotFound,
     Synchronizer,
+    collecting,
+    tables,
+    wire,
 )
+from servicegroup.synchronizer.ledger import Ledger
+from servicegroup.synchronizer.wire import Row
 
 
 def ok(picture):
@@ -31,6 +36,8 @@ def ok(picture):
     ("then", "said"),
     [
         ("fail", "RuntimeError: the source is away"),
+        ("strange", r"no such file: \udcff"),
+        ("give_up", "SystemExit: no password"),
         ("incomplete", "half of it is missing"),
         ("crash", "killed by SIGABRT"),
         ("leave", "ended with status 7"),
@@ -45,7 +52,7 @@ def test_a_poll_that_fails_changes_nothing_and_is_told(scene, source, picture, t
     )
     picture.until_states(a="1", b="1")
     source.states(then, a="2", c="1")
-    with pytest.raises(CollectionFailed, match=said):
+    with pytest.raises(CollectionFailed, match=re.escape(said)):
         sync.get_all([TYPE])
     picture.until(lambda: picture.statuses)
     assert picture.statuses[0][0] == "failing"
@@ -65,6 +72,8 @@ def test_a_poll_that_fails_changes_nothing_and_is_told(scene, source, picture, t
         ({"entities": [{"key": 5}]}, "a key that is 5"),
         ({"entities": [{"key": ""}]}, "a key that is ''"),
         ({"entities": [{"key": "a", "state": 5}]}, "entity 'a' of type 'test.thing'"),
+        ({"entities": [{"key": "a\udcff"}]}, r"entity 'a\udcff' of type 'test.thing'"),
+        ({"entities": [{"key": "a", "data": {"n": 2**70}}]}, "entity 'a' of type 'test.thing'"),
         ({"entities": [{"key": "a", "type": "test.none"}]}, "none of its entity_types"),
     ],
 )
@@ -131,13 +140,77 @@ def test_a_source_that_hangs_holds_up_nobody_else(scene, source, picture, tmp_pa
     sync.stop()  # the hanging plugin does not hold up the end either
 
 
-def test_the_process_ends_with_its_parent(scene, source, picture, until):
+def test_the_process_closes_and_ends_with_its_parent(scene, source, picture, until):
     source.states(a="1")
     sync = scene.start(consumer=picture)
     picture.until_states(a="1")
     pid = source.polls[-1]
     sync.stop()
     until(lambda: not Path(f"/proc/{pid}").exists())
+    assert source.path.with_suffix(".closed").exists()
+
+
+def test_what_a_plugin_started_ends_with_the_parent_too(scene, source, until):
+    source.states("spawn")
+    sync = scene.start()
+    sync.get_all([TYPE])
+    pid = source.path.with_suffix(".spawned").read_text()
+    sync._sources[0]._process._child.close()  # all that is seen of a parent that was killed
+
+    def ended():
+        status = Path(f"/proc/{pid}/stat")
+        return not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
+
+    until(ended)
+
+
+def test_an_environment_that_is_no_utf_8_harms_nobody(scene, source, monkeypatch):
+    monkeypatch.setitem(os.environb, b"STRANGE", b"\xe9")
+    source.states(a="1")
+    assert len(scene.start().get_all([TYPE]).entities) == 1
+
+
+def test_a_file_that_cannot_be_written_holds_up_and_loses_nothing(scene, source, picture, until):
+    """As if the disk was full or its file system had become read-only."""
+    source.states(a="1")
+    sync = scene.start("Scripted,Pushed", picture, name="graph")
+    picture.until_states(a="1")
+    file = sync._ledger.file.writer
+    until(lambda: {one.state for one in sync.status().sources} == {"ok"})
+    file.execute("PRAGMA query_only = ON")
+    source.states(a="2")
+    with pytest.raises(CollectionFailed, match="readonly"):
+        sync.get_all([TYPE])
+    feed = scripted.Pushed.running
+    with pytest.raises(sqlite3.OperationalError):
+        feed.changed([Entity(key="b", type=TYPE)])
+    feed.failing("it cannot be kept, but that ends nothing")
+    sync._consumers[0].snapshot()
+    until(lambda: sync.status().consumers[0].failing)
+    file.execute("PRAGMA query_only = OFF")
+    feed.recovered()
+    picture.until_states(a="2")
+    until(lambda: {one.state for one in sync.status().sources} == {"ok"})
+    until(lambda: not sync.status().consumers[0].failing)
+    assert not picture.gaps
+
+
+def test_frames_hold_entities_of_any_size():
+    large = Row(TYPE, "a", 0, 0, None, None, None, bytes(1 << 20))
+    frames = [wire.frame(wire.Rows(page)) for page in collecting._pages([large] * 100)]
+    assert len(frames) == 25
+
+
+def test_a_plugin_that_is_not_configured_any_more_does_not_fail_for_ever(scene, source, picture):
+    source.states("fail")
+    first = scene.start("Changing", picture)
+    picture.until(lambda: picture.statuses)
+    first.stop()
+    source.states(a="1")
+    again = Picture()
+    scene.start("Scripted", again)
+    again.until_states(a="1")
+    assert "failing" not in dict(again.statuses)
 
 
 def test_a_shrunk_source_is_not_believed(scene, source, picture):
@@ -153,6 +226,17 @@ def test_a_shrunk_source_is_not_believed(scene, source, picture):
     picture.until(lambda: len(picture.entities) == 5)
 
 
+def test_what_a_stream_told_is_gone_is_no_shrinking(scene, source, picture, until):
+    source.states(a="1", b="1", c="1")
+    sync = scene.start("Scripted,Pushed", picture, max_delete_fraction=0.1)
+    picture.until(lambda: len(picture.entities) == 3)
+    until(lambda: {one.state for one in sync.status().sources} == {"ok"})
+    scripted.Pushed.running.changed([Deleted(key="a", type=TYPE), Deleted(key="b", type=TYPE)])
+    source.states(c="1")
+    sync.get_all([TYPE])
+    picture.until_states(c="1")
+
+
 def test_a_source_that_always_changes_is_told_to_declare_its_fields(scene, source, picture):
     sync = scene.start(consumer=picture)
     for number in range(5):
@@ -161,91 +245,6 @@ def test_a_source_that_always_changes_is_told_to_declare_its_fields(scene, sourc
     picture.until(lambda: picture.statuses)
     assert picture.statuses[0][0] == "warning"
     assert "declare fields=" in picture.statuses[0][1]
-
-
-# -- consumers --------------------------------------------------------------------------------
-
-
-def test_a_callback_that_raises_is_called_again_with_the_same(scene, source, picture, caplog):
-    source.states(a="1")
-    sync = scene.start(consumer=picture, name="graph")
-    other = Picture()
-    sync.register([TYPE], other)
-    picture.until_states(a="1")
-    picture.trouble = RuntimeError("no memory for this")
-    source.states(a="2", b="1")
-    sync.get_all([TYPE])
-    other.until_states(a="2", b="1")
-    deadline = boottime() + 10
-    while sync.status().consumers[0].failing is None:
-        assert boottime() < deadline
-        time.sleep(0.01)
-    assert "no memory for this" in sync.status().consumers[0].failing
-    picture.trouble = None
-    picture.until_states(a="2", b="1")
-    assert not picture.gaps
-
-
-def test_a_callback_that_blocks_holds_up_nobody_and_then_hears_the_newest(scene, source):
-    blocked, entered = threading.Event(), threading.Event()
-    seen = []
-
-    def callback(event):
-        seen.append(event)
-        if event.op is Op.SNAPSHOT_END:
-            entered.set()
-            blocked.wait(30)
-
-    source.states(a="0")
-    other = Picture()
-    sync = scene.start(consumer=callback)
-    sync.register([TYPE], other)
-    entered.wait(10)
-    for number in range(1, 6):
-        source.states(a=str(number))
-        sync.get_all([TYPE])
-    other.until_states(a="5")
-    blocked.set()
-    deadline = boottime() + 10
-    while not seen or seen[-1].entity is None or seen[-1].entity.state != "5":
-        assert boottime() < deadline
-        time.sleep(0.01)
-    updates = [event.entity.state for event in seen if event.op is Op.UPDATE]
-    assert updates == ["5"], "what was overtaken meanwhile is not told"
-
-
-def test_a_queue_is_told_again_what_was_not_acknowledged(scene, source):
-    source.states(a="1", b="1", c="1")
-    events = queue.Queue()
-    sync = Synchronizer(scene.conf(), queue=events)
-    sync.register([TYPE], name="graph")
-    with sync:
-        taken = [events.get(timeout=10) for _ in range(5)]
-        for event in taken:
-            event.ack()
-        source.states(a="2", b="2", c="2")
-        sync.get_all([TYPE])
-        changes = [events.get(timeout=10) for _ in range(3)]
-        changes[0].ack()
-        changes[2].ack()  # the second one was never handled
-    again = Synchronizer(scene.conf(), queue=(second := queue.Queue()))
-    again.register([TYPE], name="graph", resume=ACKNOWLEDGED)
-    with again:
-        told = [second.get(timeout=10) for _ in range(2)]
-    assert [event.key for event in told] == [event.key for event in changes[1:]]
-
-
-def test_no_more_is_put_into_a_queue_than_it_may_hold(scene, source, until):
-    source.states(**{f"k{n}": "1" for n in range(30)})
-    events = queue.Queue()
-    sync = Synchronizer(scene.conf(queue_size=10), queue=events)
-    sync.register([TYPE])
-    with sync:
-        sync.get_all([TYPE])
-        until(lambda: events.qsize() == 10)
-        for _ in range(32):
-            assert events.qsize() <= 10
-            events.get(timeout=10).ack()
 
 
 # -- bad input --------------------------------------------------------------------------------
@@ -288,6 +287,14 @@ def test_a_broken_baseline_is_put_aside_and_said(scene, source, picture, caplog)
     assert "cannot be read" in caplog.text
     assert list(scene.folder.glob("baseline.sqlite.broken-*"))
     assert sync.status().token.epoch == picture.token.epoch
+
+
+def test_a_baseline_that_was_never_finished_is_begun_anew(tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(tables.uuid, "uuid4", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            Ledger(tmp_path / "baseline.sqlite")
+    Ledger(tmp_path / "baseline.sqlite").close()
 
 
 def test_one_baseline_belongs_to_one_synchronizer(scene, source):

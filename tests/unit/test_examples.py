@@ -19,6 +19,7 @@ _BLOCK = re.compile(
     r"(?P<code>(?:   [^\n]*\n|\n)+)",
     re.MULTILINE,
 )
+_CONFIGURATION = re.compile(r"^\.\. code-block:: ini\n\n((?: +[^\n]*\n|\n)+)", re.MULTILINE)
 
 
 def examples(page: Path) -> list[str]:
@@ -63,3 +64,10 @@ def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
 
 def test_there_are_examples() -> None:
     assert {page.name for page in pages_with_examples()} >= {"README.md", "library.rst"}
+
+
+def test_no_comment_stands_behind_a_value() -> None:
+    """oslo.config, and so every service of OpenStack, takes it for a part of the value."""
+    for page in PAGES:
+        for block in _CONFIGURATION.findall(page.read_text(encoding="utf-8")):
+            assert not re.search(r"=.* #", block), f"{page.name}: {block}"

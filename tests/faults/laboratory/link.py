@@ -49,6 +49,12 @@ class Link:
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
         self._thread.start()
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        with self._lock:
+            return len(self._sides) // 2
+
     def cut(self) -> None:
         """Reset all connections; new ones are taken."""
         with self._lock:
