@@ -23,14 +23,7 @@ COMPAT := $(VENV)-compat
 # What is shared by tests is checked like the library; it lies on the tests' own import path.
 SHARED := tests/servers tests/kubeapi tests/faults/laboratory tests/faketime.py tests/faketime_site tests/conftest.py
 
-# Most tests wait for time to pass, so four run at once; of those of faults only two, each file in one
-# place: a machine that is short of time is one fault more. With PYTEST_ARGS: whatever that says.
-ALONE := tests/faults
-define RUN_TESTS
-sh -c 'if [ $$# -gt 0 ]; then exec "$(BIN)/python" -m pytest "$$@"; fi; \
-    "$(BIN)/python" -m pytest -n 4 --dist loadscope --ignore=$(ALONE); one=$$?; \
-    "$(BIN)/python" -m pytest -n 2 --dist loadfile $(ALONE) && exit $$one' tests $(PYTEST_ARGS)
-endef
+RUN_TESTS = tools/run-tests $(BIN)/python tests $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
