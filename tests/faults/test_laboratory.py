@@ -20,6 +20,7 @@ KINDS = [
     pytest.param("zookeeper", marks=pytest.mark.server("zookeeper")),
     pytest.param("memcache", marks=pytest.mark.server("memcached")),
     pytest.param("k8s", marks=pytest.mark.server("kubernetes")),
+    pytest.param("tooz", marks=pytest.mark.server("redis")),
 ]
 LOCKED = {"how": "locked by a running writer", "seconds": 2.2}
 #: {defect: what shows it, and as a violation of what}; where the store is not named, on SQLite.
