@@ -1,7 +1,7 @@
 """A fleet of real processes moves from driver to driver, and nobody takes a life for lost.
 
-Two variables make it larger and its way another one, for a machine that does nothing else:
-``SERVICEGROUP_TEST_DAEMONS=50 SERVICEGROUP_TEST_WAY=db,zookeeper,db``.
+Two variables make it larger and its way another one:
+``SERVICEGROUP_TEST_DAEMONS=200 SERVICEGROUP_TEST_WAY=db,zookeeper,db``.
 """
 
 import json
@@ -23,9 +23,9 @@ from servicegroup import EventType, ServiceGroup, State
 #: The drivers on the way, one after the other.
 WAY = os.environ.get("SERVICEGROUP_TEST_WAY", "db,zookeeper,k8s,db").split(",")
 #: How many; any multiple of AT_ONCE.
-DAEMONS = int(os.environ.get("SERVICEGROUP_TEST_DAEMONS", "10"))
+DAEMONS = int(os.environ.get("SERVICEGROUP_TEST_DAEMONS", "50"))
 #: As many are restarted at once.
-AT_ONCE = 5
+AT_ONCE = 10
 #: Seconds: none of these should matter, as whoever is restarted leaves and joins.
 INTERVAL, DOWN, PATIENCE = 5.0, 30.0, 120.0
 
