@@ -223,7 +223,7 @@ class TestRequestsCounted:
     def test_whoever_left_writes_nothing_more(self, zookeeper, client, monkeypatch):
         monkeypatch.setattr(members, "TAKE_BACK", 0.0)
         short = {"driver": "zookeeper", "report_interval": 0.15, "service_down_time": 0.6}
-        address = {"session_timeout": 0.9}
+        address = {"session_timeout": 1.8}
         with (
             Proxy(zookeeper) as counting,
             Store(
@@ -236,7 +236,7 @@ class TestRequestsCounted:
             while client.get_children(f"{root}/instances"):  # it takes its sign of life away
                 time.sleep(0.01)
             counting.asked.clear()
-            later = counting.pings + 4
+            later = counting.pings + 3
             while counting.pings < later and len(counting.asked) < 3:  # each in a ping's place
                 time.sleep(0.01)
             assert len(counting.asked) < 3

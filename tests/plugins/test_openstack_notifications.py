@@ -215,6 +215,7 @@ def test_on_a_bus(synchronizer, until):
         sync.register(["nova.instance"], picture)
         until(lambda: sync.status().sources[0].state == "ok")
         publisher.say("error", "instance.create.error", **say.server(state="building"))
+        until(lambda: picture.entities)  # in memory each priority has a queue of its own
         publisher.say("info", "instance.update", **say.server(uuid=None))
         publisher.say("info", "instance.delete.end", **say.server())
         publisher.say("info", "instance.update", **say.server(uuid="last"))
