@@ -71,13 +71,8 @@ class Driver:
         self._group = None
         config.register(conf)
         if chosen(conf, "driver"):
-            self._group = shared(
-                conf,
-                "[DEFAULT] service_down_time",
-                host=conf.host,
-                report_interval=conf.report_interval,
-                service_down_time=conf.service_down_time,
-            )
+            own = {name: conf[name] for name in ("host", "report_interval", "service_down_time")}
+            self._group = shared(conf, "[DEFAULT] service_down_time", **own)
             records = self._group.settings.record_down_time
             self.service_down_time = max(conf.service_down_time, records)
 
