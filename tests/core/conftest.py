@@ -80,3 +80,18 @@ def eventually():
         return value
 
     return eventually
+
+
+@pytest.fixture
+def fall_silent():
+    """Let a ServiceGroup's process beat no more; returns when no beat is under way either."""
+
+    def fall_silent(group):
+        heart = group._process.heart
+        heart._stopped = True
+        heart._rouse()
+        heart._thread.join(30.0)
+        for report in heart._everywhere:
+            report.flush(30.0)
+
+    return fall_silent

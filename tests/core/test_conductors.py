@@ -171,14 +171,11 @@ def test_generations_are_forgotten_in_the_end(conductors, join, observer):
         conductors.moved(first)
 
 
-def test_one_that_is_dead_serves_nothing(conductors, join, nodes, eventually):
+def test_one_that_is_dead_serves_nothing(conductors, join, nodes, eventually, fall_silent):
     join("c1")
     victim = join("c2")
     process = victim._process
-    process.heart._stopped = True  # it beats no more
-    process.heart._rouse()
-    process.heart._thread.join()
-    process.heart._judged.flush(5)
+    fall_silent(victim)
     process.door.driver.end(process.instance_id, "killed")
     eventually(lambda: not conductors.get("c2").alive)
     one = conductors.get("c2")

@@ -251,11 +251,11 @@ def test_a_health_check_that_raises_or_hangs_is_unhealthy(make, eventually):
     eventually(lambda: other.is_up("g", "hangs"))
 
 
-def test_who_was_down_for_long_is_forgotten(make, store, eventually):
+def test_who_was_down_for_long_is_forgotten(make, eventually, fall_silent):
     one, dead = make(forget_after=1.0), make()
     dead.join("g", "dead")
     one.join("g", "alive")
-    dead._process.heart._stopped = True
+    fall_silent(dead)
     eventually(lambda: [s.member_id for s in one.get_members("g")] == ["alive"], 10)
 
 

@@ -93,11 +93,13 @@ def test_deleting_a_record_frees_the_driver_too(make, database, eventually):
         other.services.delete("g", "m")
 
 
-def test_a_record_whose_member_is_not_in_the_store_is_down(make, database, store, eventually):
+def test_a_record_whose_member_is_not_in_the_store_is_down(
+    make, database, store, eventually, fall_silent
+):
     one, other = make(database=database), make(database=database)
     one.join("g", "m")
     eventually(lambda: other.services.list("g"))
-    one._process.heart._stopped = True
+    fall_silent(one)
     store.lose()
     assert other.liveness("g", "m").reason == "has a service record but has not joined"
 

@@ -224,12 +224,14 @@ def test_a_member_that_is_superseded_leaves_it(moving, judged, further, eventual
 
 
 @pytest.mark.parametrize("how", ["leave", "services", "roster"])
-def test_an_operator_removes_a_member_everywhere(how, moving, judged, further, eventually):
+def test_an_operator_removes_a_member_everywhere(
+    how, moving, judged, further, eventually, fall_silent
+):
     crashed = moving()
     crashed.join("g", "m")
     eventually(lambda: members(further))
     crashed._process.heart._memberships.clear()  # so that closing it leaves nothing
-    crashed._process.heart._stopped = True
+    fall_silent(crashed)
     operator = moving()
     if how == "leave":
         assert operator.leave("g", "m")
@@ -322,12 +324,12 @@ def test_who_is_missing_and_why(moving, judged, further, eventually):
     assert seen.stale == ("stale",)
 
 
-def test_who_is_down_there(moving, further, store, eventually):
+def test_who_is_down_there(moving, further, store, eventually, fall_silent):
     one = moving()
     one.join("g", "m")
     [status] = eventually(lambda: further.get_members("g"))
+    fall_silent(one)
     store.pulses[status.member.instance_id].ended_at = store.clock()
-    one._process.heart._stopped = True
     [seen] = one.readiness()
     assert seen.missing["m"].startswith("down there: ")
 

@@ -75,12 +75,12 @@ def _silent(instance_id, members):
     return []
 
 
-def test_an_end_is_told_with_its_reason(make, watch_kind):
-    one, other = make(), make()
+def test_an_end_is_told_with_its_reason(make, watch_kind, fall_silent):
+    one, other = make(service_down_time=60.0), make(service_down_time=60.0)
     member = one.join("g", "m")
     with other.watch("g") as watch:
         events_until(watch, EventType.READY)
-        one._process.heart._stopped = True
+        fall_silent(one)
         other._process.door.end(member.member.instance_id, "process ended without leaving")
         events_until(watch, EventType.DOWN, "m")
         assert watch.liveness("m").reason == "process ended without leaving"
@@ -202,12 +202,12 @@ def test_a_query_still_raises_while_a_watch_waits(make, store):
         one.get_members("g")
 
 
-def test_the_death_of_the_only_member_is_told_once(make, watch_kind, eventually):
+def test_the_death_of_the_only_member_is_told_once(make, watch_kind, fall_silent):
     one = make()
     one.join("g", "m")
     with make().watch("g") as watch:
         events_until(watch, EventType.READY)
-        one._process.heart._stopped = True
+        fall_silent(one)
         assert events_until(watch, EventType.DOWN, "m") == [
             (EventType.UNKNOWN, "m"),
             (EventType.DOWN, "m"),

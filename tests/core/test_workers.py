@@ -48,13 +48,18 @@ def test_they_are_one_member_and_the_reason_counts_them(make, workers):
     assert looking.roster.get(*SERVICE).reason.endswith("(3 of 3 workers up)")
 
 
-def dies(group, membership, looking):
+@pytest.fixture
+def dies(fall_silent):
     """Let a worker's process be over: no beat of it comes any more."""
-    group._process.heart._stopped = True
-    looking._process.door.end(membership.member.instance_id, "process ended without leaving")
+
+    def dies(group, membership, looking):
+        fall_silent(group)
+        looking._process.door.end(membership.member.instance_id, "process ended without leaving")
+
+    return dies
 
 
-def test_it_is_up_while_any_lives_and_down_when_none_does(make, state):
+def test_it_is_up_while_any_lives_and_down_when_none_does(make, state, dies):
     groups = [make(report_interval=10.0, service_down_time=60.0) for _ in range(3)]
     workers = [group.join(*SERVICE, worker=True) for group in groups]
     looking = make(report_interval=10.0, service_down_time=60.0)
@@ -82,7 +87,7 @@ def test_the_first_one_may_leave_before_the_others(make, workers):
 
 
 @pytest.mark.parametrize("native", [True, False])
-def test_a_watch_tells_of_the_member_not_of_its_workers(make, state, native, monkeypatch):
+def test_a_watch_tells_of_the_member_not_of_its_workers(make, state, native, dies, monkeypatch):
     if not native:
         monkeypatch.setattr(MemoryDriver, "capabilities", Capability.REMEMBERS)
     looking, one, two = (make(report_interval=2.0, service_down_time=10.0) for _ in range(3))

