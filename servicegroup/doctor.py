@@ -97,7 +97,7 @@ def _checks(conf: cfg.ConfigOpts) -> Iterator[Finding]:
         if settings.use_records:
             yield from _database(conf, settings)
         statuses = service_group.roster.list()
-        yield _members(statuses)
+        yield _members(statuses, service_group.roster.only_reads)
         yield from _returns(statuses)
         for readiness in service_group.readiness():
             yield _moving(readiness)
@@ -210,7 +210,7 @@ def _processes(processes: Sequence[Process], limit: float) -> Finding:
     return Finding("processes", False, words, remedy)
 
 
-def _members(statuses: Sequence[MemberStatus]) -> Finding:
+def _members(statuses: Sequence[MemberStatus], only_reads: bool) -> Finding:
     up = sum(status.is_up for status in statuses)
     words = f"{up} of {len(statuses)} are up" if statuses else "nobody has joined"
     trouble = [one for one in statuses if _is_trouble(one)]
@@ -219,6 +219,8 @@ def _members(statuses: Sequence[MemberStatus]) -> Finding:
     named = "; ".join(f"{one.group_id}/{one.member_id}: {one.reason}" for one in trouble[:NAMED])
     more = f"; and {len(trouble) - NAMED} more" if len(trouble) > NAMED else ""
     remedy = "start them, or 'servicegroup service delete GROUP MEMBER' what is gone for good"
+    if only_reads:
+        remedy = "look after them where they come from"
     return Finding("members", False, f"{words}; {named}{more}", remedy)
 
 

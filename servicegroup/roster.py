@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from servicegroup.door import Door
+from servicegroup.driver import Capability
 from servicegroup.exceptions import NoSuchService
 from servicegroup.model import check_text
 from servicegroup.observer import Observer
@@ -29,6 +30,11 @@ class Roster:
         self._door = door
         self._observer = observer
         self._leave = leave
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether members come from elsewhere and have no records: :meth:`delete` refuses."""
+        return self._services is None and Capability.READ_ONLY in self._door.capabilities
 
     def list(self, group_id: str | None = None, *, left: bool = False) -> list[MemberStatus]:
         """Return the members of one group or of all with their verdicts, by group and member id.

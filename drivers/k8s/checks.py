@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +11,7 @@ from servicegroup.driver import Finding
 from servicegroup.exceptions import ConfigurationError
 
 from . import layout, leases
-from .client import CLIENT_ERRORS, LEASES, PODS, Client, Forbidden, Missing, Throttled
+from .client import CLIENT_ERRORS, LEASES, NAMESPACES, PODS, Client, Forbidden, Missing, Throttled
 from .clock import Clock
 from .layout import Reader
 from .leases import Lease
@@ -27,6 +28,7 @@ NAMED = 3
 def findings(client: Client, options: Options, reader: Reader) -> Iterator[Finding]:
     """Say how the cluster is to this host. A dozen requests, and a list of our Leases."""
     try:
+        _find_namespace(client, options)
         yield from _rights(client, options)
         yield from _clocks(client.clock)
         if options.mode == "lease":
@@ -35,6 +37,17 @@ def findings(client: Client, options: Options, reader: Reader) -> Iterator[Findi
     except Throttled as error:
         remedy = f"apply {_MANIFESTS}/flowschema.yaml, or raise [servicegroup] report_interval"
         yield Finding("throttling", False, str(error), remedy)
+
+
+def _find_namespace(client: Client, options: Options) -> None:
+    """Look whether the namespace is there: a list in one that is not is empty, and no error.
+
+    Who has rights in that namespace only need not be allowed to ask, and has them where it is.
+
+    :raises ConfigurationError: it is not there
+    """
+    with contextlib.suppress(Forbidden, Missing):
+        client.get(f"{NAMESPACES}/{options.namespace}")
 
 
 def all_forbidden(client: Client, options: Options, first: Forbidden) -> ConfigurationError:

@@ -26,6 +26,7 @@ from .settings import GROUP, Options
 
 LEASES = "apis/coordination.k8s.io/v1"
 PODS = "api/v1"
+NAMESPACES = "api/v1/namespaces"
 #: Objects in one page of a list.
 PAGE = 2000
 #: Seconds that an idle connection is kept: longer than any interval.

@@ -38,6 +38,12 @@ class Place(NamedTuple):
         """What tooz calls the back end."""
         return urlsplit(self.url).scheme
 
+    @property
+    def address(self) -> str:
+        """Where it is, without what may be a password."""
+        parsed = urlsplit(self.url)
+        return parsed.netloc.rpartition("@")[2] or parsed.path
+
 
 class Coordinator:
     """A tooz coordinator that runs no threads and never leaves by itself. Usable from any thread.
@@ -70,7 +76,7 @@ class Coordinator:
         with self._lock:
             if self._tooz is not None:
                 return False
-            with _translated():
+            with _translated(self._place):
                 made: Any = coordination.get_coordinator(
                     self._place.url, self._member_id.encode(), **self._options
                 )
@@ -200,7 +206,7 @@ class Coordinator:
             yield
         finally:
             # If it cannot be told, the lock ends by itself.
-            with contextlib.suppress(tooz.ToozError), _translated():
+            with contextlib.suppress(tooz.ToozError), _translated(self._place):
                 lock.release()
 
     @contextlib.contextmanager
@@ -209,7 +215,7 @@ class Coordinator:
         self.start()
         made = self._tooz
         try:
-            with _translated():
+            with _translated(self._place):
                 if made is None:
                     raise tooz.ToozError("the connection was closed")
                 yield made
@@ -223,14 +229,23 @@ class Coordinator:
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Make everything that a back end lets through one of tooz's errors: they are its to raise."""
+def _translated(place: Place) -> Iterator[None]:
+    """Make everything that a back end lets through one of tooz's errors: they are its to raise.
+
+    Who did not answer is named, where the back end's library does not.
+    """
     try:
         yield
+    except coordination.ToozConnectionError as error:
+        if place.address in str(error):
+            raise
+        raise coordination.ToozConnectionError(f"{place.address}: {error}") from error
     except (tooz.ToozError, ServiceGroupError):
         raise
     except Exception as error:
-        raise tooz.ToozError(str(error).strip() or type(error).__name__) from error
+        words = str(error).strip() or type(error).__name__
+        named = words if place.address in words else f"{place.address}: {words}"
+        raise tooz.ToozError(named) from error
 
 
 def _without_retries(made: Any) -> None:

@@ -56,8 +56,12 @@ def read(conf: cfg.ConfigOpts) -> str:
     try:
         parsed = urlsplit(url)
         _ = parsed.port
-    except ValueError as error:
-        raise ConfigurationError(f"[{GROUP}] backend_url is no URL: {error}") from error
+    except ValueError:
+        # Its words quote what may be a password.
+        raise ConfigurationError(
+            f"[{GROUP}] backend_url is no URL: a port is a number, an IPv6 address has both "
+            f"brackets, and in a password / ? # [ ] are written %2F %3F %23 %5B %5D"
+        ) from None
     if not parsed.scheme or "://" not in url:
         raise ConfigurationError(
             f"[{GROUP}] backend_url does not begin with the name of a back end and '://', as in "

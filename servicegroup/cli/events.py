@@ -82,7 +82,8 @@ def reason(event: Event) -> str:
 
 
 def _origin(status: MemberStatus) -> str:
-    return f"{status.name}, process {status.process_id} on {status.hostname}"
+    process = f", process {status.process_id}" if status.process_id else ""  # pods name none
+    return f"{status.name}{process} on {status.hostname}"
 
 
 def _changes(before: MemberStatus, after: MemberStatus) -> list[str]:

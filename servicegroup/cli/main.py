@@ -10,6 +10,7 @@ import io
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -275,6 +276,8 @@ def _prepare_streams() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     _prepare_streams()
+    if not sys.warnoptions:  # what libraries tell who writes programs is not for who runs them
+        warnings.simplefilter("ignore")
     return App().run(list(sys.argv[1:] if argv is None else argv))
 
 

@@ -25,6 +25,7 @@ def test_all_is_well(cli, service_group):
     done = cli("doctor")
     found = findings(done)
     assert done.returncode == 0, done.stdout
+    assert done.stderr == "", "no library's word to developers either"
     assert list(found) == [
         *("configuration", "driver", "tables", "store", "file system", "processes", "members")
     ]

@@ -7,7 +7,8 @@ import pytest
 from oslo_config import cfg
 
 import servicegroup
-from servicegroup import EventType, config, loading
+from servicegroup import EventType, config, doctor, loading
+from servicegroup.cli import events
 from servicegroup.drivers.k8s import KubernetesDriver
 from servicegroup.exceptions import ConfigurationError, NotSupported
 
@@ -158,12 +159,21 @@ def test_nobody_joins_or_leaves(cluster, sg):
     assert reasons(sg) == {"p": "up"}
 
 
+def test_the_doctor_sends_nobody_to_delete_pods(cluster, sg):
+    cluster.create("p")
+    cluster.status("p", ready="False", reason="ContainersNotReady")
+    found = {one.check: one for one in doctor.examine(lambda: sg._conf)}["members"]
+    assert "not ready: ContainersNotReady" in found.result
+    assert found.remedy == "look after them where they come from"
+
+
 def test_a_watch_tells_what_happens_to_pods(cluster, sg):
     cluster.create("p")
     cluster.status("p")
     with sg.watch("compute") as watch:
-        seen = [watch.next_event(10).type for _ in range(2)]
-        assert seen == [EventType.JOINED, EventType.READY]
+        joined, ready = watch.next_event(10), watch.next_event(10)
+        assert (joined.type, ready.type) == (EventType.JOINED, EventType.READY)
+        assert events.reason(joined) == "compute on node-1", "no process is known"
         cluster.status("p", ready="False", reason="ContainersNotReady")
         assert watch.next_event(10).type is EventType.DOWN
         assert not watch.is_up("p")

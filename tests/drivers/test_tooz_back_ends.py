@@ -34,6 +34,8 @@ def configured(url, **more):
         ("redis:secret@host", "does not begin with the name of a back end"),
         ("redis://user:secret@host:port", "is no URL"),
         ("redis://[::1", "is no URL"),
+        ("redis://user:secret/more@host", "is no URL: .*%2F"),
+        ("redis://user:secret\u2100@host", "is no URL"),
         ("etcd9://user:secret@host", "names 'etcd9', which tooz has no back end for; .*redis"),
         ("file://", "names no folder: file:///FOLDER"),
         ("zookeeper://user:secret@host", r"use \[servicegroup\] driver=zookeeper instead"),
@@ -68,9 +70,10 @@ def test_a_back_end_without_groups(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("scheme", ["redis", "memcached", "etcd3+http"])
 def test_a_back_end_that_nobody_answers_for(scheme):
-    with ServiceGroup(configured(f"{scheme}://127.0.0.1:1")) as group:
-        with pytest.raises(DriverUnavailable) as caught:
+    with ServiceGroup(configured(f"{scheme}://127.0.0.1:1?unread=secret")) as group:
+        with pytest.raises(DriverUnavailable, match=r"127\.0\.0\.1:1") as caught:
             group.groups()
+        assert "secret" not in str(caught.value)
         assert isinstance(caught.value.__cause__, coordination.ToozError)
 
 

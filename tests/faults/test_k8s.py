@@ -348,6 +348,9 @@ def test_the_doctor_names_what_is_wrong(cluster):
         rights = found(cluster.group())["rights"]
         assert re.fullmatch(f"may not {missing} leases in namespace .*", rights.result)
         assert re.fullmatch(remedy, rights.remedy)
+    cluster.server.kubeconfig(cluster.kubeconfig)
+    with pytest.raises(ConfigurationError, match="kubectl create namespace nowhere"):
+        found(cluster.group(namespace="nowhere"))
     fault = {"kind": "status", "code": 429, "path": ".*selfsubjectaccessreviews"}
     cluster.server.tell("fault", **fault)
     told = found(cluster.group())
