@@ -11,11 +11,13 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 import httpx2
 import msgspec
 from lightkube.config.client_adapter import user_auth, verify_cluster
+from lightkube.config.kubeconfig import SingleConfig
 from lightkube.core.exceptions import ConfigError
 
 from servicegroup.exceptions import ConfigurationError
@@ -337,8 +339,9 @@ class Client:
             verify = tls and verify_cluster(config.cluster, config.user, config.abs_file)
             auth = user_auth(config.user)
         except (ConfigError, OSError) as error:
+            words = f"{missing} is not there" if (missing := _missing(config)) else str(error)
             raise ConfigurationError(
-                f"[{GROUP}] the credentials for {self._place} cannot be used: {error}"
+                f"[{GROUP}] the credentials for {self._place} cannot be used: {words}"
             ) from error
         return httpx2.Client(
             base_url=config.cluster.server,
@@ -347,6 +350,16 @@ class Client:
             timeout=httpx2.Timeout(self._timeout),
             limits=httpx2.Limits(max_keepalive_connections=8, keepalive_expiry=KEPT),
         )
+
+
+def _missing(config: SingleConfig) -> str:
+    """Return the first file of those named that is not there: what TLS says of it names none."""
+    user = config.user
+    named = (config.cluster.certificate_auth, user and user.client_cert, user and user.client_key)
+    with contextlib.suppress(ConfigError):
+        paths = [Path(config.abs_file(one)) for one in named if one]
+        return next((str(path) for path in paths if not path.exists()), "")
+    return ""
 
 
 def _words(response: httpx2.Response) -> str:
