@@ -151,8 +151,9 @@ class Texts:
         assert [one.incarnation for one in joined] == [1] * len(IDS), "all of them are different"
         assert driver.groups() == sorted(IDS)
         for one in IDS:
-            (sighting,) = seen(driver, one).values()
-            assert (sighting.member.group_id, sighting.member.attributes) == (one, {"in": one})
+            for asked in (None, ["m"], ["m", "nobody"]):
+                member_of_it = seen(driver, one, asked)["m"].member
+                assert (member_of_it.group_id, member_of_it.attributes) == (one, {"in": one})
 
     def test_group_and_member_id_are_not_run_together(self, store: Store) -> None:
         driver = store.driver()
