@@ -19,6 +19,8 @@ from .view import View
 
 #: Evidence is kept this many times ``service_down_time``: a little more than is promised.
 KEPT = 2.5
+#: Looks at a group, if somebody was taken over during each of them but the last.
+LOOKS = 3
 
 
 class Members:
@@ -55,6 +57,14 @@ class Members:
             return self._view(group_id, self._reader)
 
     def _view(self, group_id: str, reader: Reader) -> View:
+        view = self._look(group_id, reader)
+        for _ in range(LOOKS - 1):
+            if not view.torn:
+                break
+            view = self._look(group_id, reader)  # else who was just taken over would be nobody
+        return view
+
+    def _look(self, group_id: str, reader: Reader) -> View:
         entries = self._own.entries(layout.members_of(group_id))
         evidence = self._archive.entries(layout.evidence_of(group_id))
         read = None if entries is None else reader.read(group_id, entries)

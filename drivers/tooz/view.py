@@ -50,6 +50,7 @@ class View:
         #: The members that did not leave, and the last lives of those that did, by their ids.
         self.members = _latest(self._entries)
         self._over: dict[str, Life] = {}
+        self._gone: set[str] = set()
         notes = evidence or {}
         for name, ours in zip(notes, layout.contents(layout.texts(notes.values())), strict=True):
             self._read_note(text_of(name), ours)
@@ -60,6 +61,14 @@ class View:
         if seen is None:
             return self._over.get(member_id)
         return Life(seen.member.incarnation, seen.member.instance_id, seen)
+
+    @property
+    def torn(self) -> bool:
+        """Whether the evidence tells of a later life of somebody that no entry says.
+
+        It may have come between the two calls; else the store has forgotten it since.
+        """
+        return any(self._over[one].taken for one in self._gone)
 
     @property
     def left(self) -> dict[str, Life]:
@@ -126,7 +135,8 @@ class View:
             held = self.latest(member_id)
             if held is None or life[:2] >= held[:2]:
                 self._over[member_id] = life
-                self.members.pop(member_id, None)
+                if self.members.pop(member_id, None) is not None:
+                    self._gone.add(member_id)
 
     def _note_end(self, instance_id: str, life: int, reason: str) -> None:
         if life >= self._ended.get(instance_id, (-1, ""))[0]:

@@ -76,6 +76,32 @@ def test_what_says_the_same_is_not_decoded_again(redis, monkeypatch):
         assert look()[0].keys() == {"m0", "m1"}
 
 
+def test_a_take_over_between_the_two_calls_of_a_look_is_one(redis, monkeypatch):
+    redis.flush()
+    with make_store(f"redis://{redis.address}", None, redis.flush) as store:
+        reader, first, second, third = (store.driver() for _ in range(4))
+        before = join(first, "a")
+        reader.sightings("compute")  # connects
+        successors, looks = [second, third], []
+        entries = coordinator.Coordinator.entries
+
+        def interrupted(self, group):
+            found = entries(self, group)
+            if self is reader._members._own and group == layout.members_of("compute"):
+                looks.append(group)
+                if successors:
+                    join(successors.pop(0), "a")
+            return found
+
+        monkeypatch.setattr(coordinator.Coordinator, "entries", interrupted)
+        [seen] = reader.sightings("compute").members
+        assert (seen.member.incarnation, seen.ended) == (before.incarnation + 2, None)
+        assert len(looks) == 3
+        [seen] = reader.sightings("compute").members
+        assert seen.member.incarnation == before.incarnation + 2
+        assert len(looks) == 4, "a look is two calls again"
+
+
 class TestMemcached(Joining, Leaving, Losses):
     @pytest.fixture
     def store(self, memcached):
