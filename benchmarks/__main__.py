@@ -123,10 +123,6 @@ def _measured(place: Place, sizes: Sequence[int], *, quick: bool) -> Iterator[Fi
             yield from latency.at(size)
             if stormy and size in (stormy[0], stormy[-1]):
                 yield from storm.at(size)
-            for between in place.sizes_between:
-                if size == max((one for one in sizes if one < between < max(sizes)), default=None):
-                    fleet.set_size(between)
-                    yield measures.one_by_one(between)
         share = getattr(fleet, "share", None)
         if share is not None:
             share(FEW)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from benchmarks import machine
 from benchmarks.figures import Figure
-from benchmarks.peer import MOST_COORDINATORS
+from benchmarks.peer import MOST_COORDINATORS, TOLD_AFTER
 from benchmarks.places import Place
 from benchmarks.rivals import LONGEST
 from benchmarks.storm import EACH, PROCESSES
@@ -30,7 +30,7 @@ The bare client keeps one connection and does the best that we could write by ha
 the answer needs. tooz is asked on the same server, in the same run, for a group of as many members
 with the same attributes; it has no groups in databases. Where one call of it would take longer than
 {longest:.0f} s, its figure is that of the largest number of members at which it does not, and it is
-compared with ours at that number.
+compared with ours at that number, unless a line says otherwise.
 
 Every member is of a process of its own and has 130 bytes of attributes in seven fields. There are
 no service records but in the database, where they are the members' own rows.
@@ -53,7 +53,8 @@ _LINES = {
     "`get_many` of the index, of the members and of the signs of life; all attributes decoded at "
     "once. tooz: `get_members_with_capabilities`.",
     "full objects, tooz one by one": "the same. tooz: `get_members`, and `get_member_capabilities` "
-    "for each member, as services are listed with it.",
+    "for each member, as services are listed with it; where the whole would take more than "
+    "{longest:.0f} s, as told by those that it asks for in {told:.0f} s, in a group of that size.",
     "full objects, seen before": "the same by somebody who holds the members of an earlier look.",
     "full objects, of 10 processes": "the same where ten processes hold all members.",
     "beat": "what a process sends once an interval, however many members it holds. Bare: an UPDATE "
@@ -87,7 +88,13 @@ _LINES = {
 def head(imported: Sequence[Figure], kinds: Sequence[type[Place]]) -> str:
     """Return what comes before the places."""
     names = [name for one in kinds for name in one.libraries]
-    words = {"processes": PROCESSES, "each": EACH, "coordinators": MOST_COORDINATORS}
+    words = {
+        "processes": PROCESSES,
+        "each": EACH,
+        "coordinators": MOST_COORDINATORS,
+        "longest": LONGEST,
+        "told": TOLD_AFTER,
+    }
     lines = [f"- *{name}*: {text.format_map(words)}" for name, text in _LINES.items()]
     return _HEAD.format(
         machine=machine.description(names),

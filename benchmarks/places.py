@@ -72,8 +72,6 @@ class Place(abc.ABC):
     driver: ClassVar[str]
     #: Numbers of members to measure at.
     sizes: ClassVar[Sequence[int]] = (100, 1_000, 10_000)
-    #: Further numbers, at which only what a rival is too slow for at those above is measured.
-    sizes_between: ClassVar[Sequence[int]] = ()
     #: Distributions whose versions matter for the figures.
     libraries: ClassVar[Sequence[str]] = ()
     #: The group that joins are measured in. Where joining costs more the more members a group has,

@@ -9,7 +9,11 @@ LONGEST = 30.0
 
 
 class TooSlow(Exception):
-    """This would take longer than ``LONGEST``."""
+    """This would take longer than ``LONGEST``: so many *seconds*, if what was done of it tells."""
+
+    def __init__(self, seconds: float | None = None) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class Rival:

@@ -24,7 +24,6 @@ class Memcache(places.Place):
     name = "memcache"
     driver = "memcache"
     sizes = (*places.Place.sizes, 50_000)
-    sizes_between = (500,)
     libraries = ("pymemcache", "tooz")
     looks_again = True
     storms_until = 10_000

@@ -122,6 +122,16 @@ class TestPace:
 
         assert list(Pace(0.0, 1).medians({"a": slow, "b": time.monotonic})) == ["b"]
 
+    def test_unless_it_told_how_long_it_takes(self):
+        asked = []
+
+        def slow():
+            asked.append(1)
+            raise TooSlow(90.0)
+
+        medians = Pace(0.0, 1).medians({"a": slow, "b": time.monotonic})
+        assert (medians["a"], len(asked)) == (90.0, 1)
+
     def test_a_first_time_that_prepares_does_not_count(self):
         clock = iter([0.0, 3.0, *range(100, 200)])  # three seconds at first, one from then on
         assert Pace(1.0, 3, lambda: next(clock)).medians({"a": lambda: None}) == {"a": 1}
