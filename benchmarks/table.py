@@ -77,7 +77,8 @@ def shown(value: float, unit: str) -> str:
         return f"{value:,.0f} B"
     for size, name in _units():
         if value >= size:
-            return f"{value / size:.3g} {name}"
+            rounded = float(f"{value / size:.3g}")
+            return f"{rounded:,.0f} {name}" if rounded >= 1000 else f"{rounded:g} {name}"
     return f"{value / 1e-6:.2g} µs"
 
 
