@@ -54,9 +54,8 @@ def main() -> int:
             print(pieces[-1], flush=True)
     if measured:
         pieces.append(summary(measured))
-        print(pieces[-1], flush=True)
-    pieces.append(page.foot(time.monotonic() - started))
-    print(pieces[-1], flush=True)
+        pieces.append(page.foot(time.monotonic() - started))
+        print("\n".join(pieces[-2:]), flush=True)
     if asked.output is not None:
         old = asked.output.read_text() if asked.output.exists() else ""
         whole = set(USUAL) <= set(chosen)
