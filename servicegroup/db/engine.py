@@ -29,9 +29,12 @@ from servicegroup.exceptions import ConfigurationError, DatabaseNotReady, Driver
 
 T = TypeVar("T")
 
-#: What SQLAlchemy and oslo.db raise when the database did not answer.
+#: What SQLAlchemy and oslo.db raise when a connection is none: also one that ceases to be while
+#: SQLAlchemy itself asks it the first questions.
+DISCONNECTED = (oslo_db_exception.DBConnectionError, sa.exc.ResourceClosedError)
+#: What they raise when the database did not answer.
 CLIENT_ERRORS: tuple[type[Exception], ...] = (
-    oslo_db_exception.DBConnectionError,
+    *DISCONNECTED,
     oslo_db_exception.DBNonExistentDatabase,
     oslo_db_exception.DBDeadlock,
     sa.exc.OperationalError,
@@ -215,7 +218,7 @@ class Database:
         try:
             with engine.connect() as connection:
                 return work(connection)
-        except oslo_db_exception.DBConnectionError:
+        except DISCONNECTED:
             if time.monotonic() - begun > self.dialect.timeout / 2:
                 raise  # nobody answers: the connection was not merely stale
             # The pool dropped its stale connections with this error.

@@ -101,7 +101,7 @@ class Prepared:
         begun = time.monotonic()
         try:
             return self._directly(parameters, take)
-        except self._engine.dialect.loaded_dbapi.Error as error:
+        except (self._engine.dialect.loaded_dbapi.Error, sa.exc.ResourceClosedError) as error:
             if time.monotonic() - begun > self._patience:
                 raise oslo_db_exception.DBConnectionError(error) from error
         return self._again(
