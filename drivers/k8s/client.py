@@ -273,7 +273,7 @@ class Client:
     def _refuse(self, response: httpx2.Response, method: str, path: str) -> None:
         """Raise what an answer means that is no success."""
         code, words = response.status_code, _words(response)
-        if code == 404 and "namespaces" not in words.partition("not found")[0]:
+        if code == 404 and _kind_missed(response) != "namespaces":
             raise Missing(words)
         if code == 409:
             raise Conflict(words)
@@ -369,3 +369,11 @@ def _words(response: httpx2.Response) -> str:
     except (ValueError, KeyError, TypeError):
         said = response.text
     return " ".join(str(said).split())[:300]
+
+
+def _kind_missed(response: httpx2.Response) -> object:
+    """Return of what kind a Status says that it is not there; ids may be in all its words."""
+    try:
+        return response.json()["details"]["kind"]
+    except (ValueError, KeyError, TypeError):
+        return None

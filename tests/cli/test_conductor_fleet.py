@@ -18,7 +18,11 @@ NODES = [str(uuid.uuid5(uuid.NAMESPACE_DNS, f"node-{number}")) for number in ran
 DRIVERS = 'drivers=["ipmi"]'
 PROGRAM = ("sh", "-c", "echo joined; exec sleep 600")
 #: Where nothing is waited for, nobody need be quick.
-PATIENT = {"OS_SERVICEGROUP__REPORT_INTERVAL": "5", "OS_SERVICEGROUP__SERVICE_DOWN_TIME": "60"}
+PATIENT = {
+    "OS_SERVICEGROUP__REPORT_INTERVAL": "5",
+    "OS_SERVICEGROUP__SERVICE_DOWN_TIME": "60",
+    "OS_SERVICEGROUP_ZOOKEEPER__SESSION_TIMEOUT": "20",
+}
 #: Seconds of a session of ZooKeeper.
 SESSION = 1.0
 

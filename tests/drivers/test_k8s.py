@@ -58,6 +58,7 @@ def make_store(server: Kubernetes, folder, kind="k8s", namespace=None, **options
 class TestLeases(DriverConformance):
     walks = 6
     steps = 20
+    shrink = False  # within the time that one test may take
 
     @pytest.fixture
     def store(self, kubernetes, tmp_path):
@@ -76,6 +77,17 @@ class TestPods(DriverConformance):
         how = {"mode": "pod", "label_selector": "app={group}"}
         with make_store(kubernetes, tmp_path, kind=self.Pods, **how) as store:
             yield store
+
+
+def test_who_is_not_there_is_no_namespace_that_is_not_there(kubernetes, tmp_path):
+    """What the API server misses it names: by names that are made of ids."""
+    with make_store(kubernetes, tmp_path) as store:
+        reader, driver = store.driver(), store.driver()
+        assert reader.sightings("namespaces", ["namespaces"], attributes=True).members == []
+        held = join(driver, "namespaces")
+        store.lose()
+        assert driver.update([held]) == []
+        assert state(store, reader, "namespaces") is State.UP
 
 
 def test_a_beat_that_was_stored_late_is_no_witness(kubernetes, tmp_path):

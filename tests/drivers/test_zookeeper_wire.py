@@ -181,7 +181,7 @@ class TestRequestsCounted:
     def test_a_listing_of_ten_thousand_takes_under_thirty(self, zookeeper):
         with (
             Proxy(zookeeper) as counting,
-            Store("zookeeper", options(counting.address)) as store,
+            Store("zookeeper", options(counting.address, session_timeout=20.0)) as store,
         ):
             driver = store.driver()
             driver.join([member(driver, f"m{n}") for n in range(10_000)])
