@@ -67,8 +67,14 @@ class Face(cliff.command.Command):
         app: App
 
     def get_epilog(self) -> str:
-        """Return the examples, after whatever a plug-in adds."""
-        lines = [super().get_epilog(), "examples:", *(f"  {line}" for line in self.examples)]
+        """Return the examples, after whatever a plug-in adds.
+
+        Whose command it is, is only asked where that is not plain: cliff reads the metadata of all
+        distributions for it, which takes as long as a listing.
+        """
+        plain = type(self).__module__.startswith("servicegroup.") and not [*self._hooks]
+        added = "" if plain else super().get_epilog()
+        lines = [added, "examples:", *(f"  {line}" for line in self.examples)]
         return "\n".join(line for line in lines if line)
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
