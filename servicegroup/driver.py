@@ -173,7 +173,7 @@ class Driver(abc.ABC):
         Succeeds where the stored one is absent without evidence of removal, has a lower
         incarnation, or the same one with the same instance. Never overwrites a newer life, nor a
         higher ``revision`` of the same one. The member's ``withdrawn`` is stored as it is, and the
-        instance's beat is renewed.
+        instance's beat is renewed; where none was stored, it may be.
 
         :returns: those not stored, ``superseded`` or ``removed``
         """

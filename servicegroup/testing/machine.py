@@ -238,13 +238,17 @@ class MembershipMachine(RuleBasedStateMachine):
 
     def _update(self, process: Process, members: list[Member]) -> None:
         answers = self._answers(process.driver.update(members), members)
+        stored = False
         for one in members:
             answer, allowed = answers.get(key_of(one)), self._model.update(one)
             assert answer in allowed, f"an update says {answer} of {one}, right is {allowed}"
             if answer is None:
+                stored = True
                 self._model.stored(one)
                 process.held[key_of(one)] = one
         self._forget(process, answers)
+        if not stored:  # whether that was a sign of life is up to the driver: now there is one
+            self._beat(process, repair=False)
 
     @staticmethod
     def _answers(lost: Sequence[Lost], asked: Sequence[Member]) -> dict[Key, Loss]:

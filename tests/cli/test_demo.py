@@ -81,13 +81,13 @@ def test_killed_its_daemons_end(fresh):
 
 def test_what_does_not_happen_is_said(fresh, inside, monkeypatch, tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
-    monkeypatch.setattr(demo, "PATIENCE", 6.0)
+    monkeypatch.setattr(demo, "PATIENCE", 10.0)
     monkeypatch.setattr(demo, "PROGRAM", ("no-such-program",))
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     done = inside("demo")
     assert done.returncode == 1
     first, *rest = done.stderr.splitlines()
-    assert "nobody saw cache/node-1 joined within 6 s" in first
+    assert "nobody saw cache/node-1 joined within 10 s" in first
     assert any("'no-such-program' was not found" in line for line in rest)
     assert list(folder.iterdir()) == []
 

@@ -15,11 +15,13 @@ ALIKE = [
     *("\N{GRINNING FACE}", "\N{PILE OF POO}"),
     *("%", "_", "'", '"', "\\", "a\nb", "a%b", "a_b", "\N{ZERO WIDTH SPACE}"),
 ]
+#: Nothing here is about time.
+PATIENT = {"report_interval": 2.0, "service_down_time": 60.0}
 
 
 @pytest.fixture
 def group(url, make):
-    return make(url, service_down_time=60.0)
+    return make(url, **PATIENT)
 
 
 def test_all_are_different_members(group):
@@ -47,14 +49,14 @@ def test_all_are_different_groups(group):
 
 def test_what_is_done_to_one_is_done_to_no_other(group, url, make, eventually):
     others = {"Node", "NODE", "node ", "n\N{LATIN SMALL LETTER O WITH DIAERESIS}de"}
-    observer = make(url)
+    observer = make(url, **PATIENT)
     joined = {one: group.join("g", one) for one in others | {"node"}}
     observer.services.disable("g", "node", "only this one")
     observer.services.force_down("g", "node")
     disabled = {one.member_id for one in observer.services.list("g") if one.disabled}
     assert disabled == {one for one, state in observer.states("g").items() if state is State.DOWN}
     assert disabled == {"node"}
-    make(url, host="newer").join("g", "node", attributes={"newer": True})
+    make(url, host="newer", **PATIENT).join("g", "node", attributes={"newer": True})
     eventually(joined["node"].lost.is_set)
     assert observer.leave("g", "node") is True
     observer.services.delete("g", "node")
@@ -65,7 +67,7 @@ def test_what_is_done_to_one_is_done_to_no_other(group, url, make, eventually):
 
 
 def test_a_watch_tells_them_apart(group, url, make, eventually):
-    with make(url).watch("g") as watch:
+    with make(url, **PATIENT).watch("g") as watch:
         for one in ("node", "Node", "node "):
             group.join("g", one)
         eventually(lambda: len(watch.members) == 3)
