@@ -10,6 +10,7 @@ __all__ = [
     "DriverNotFound",
     "DriverUnavailable",
     "EmptyRing",
+    "EntryExists",
     "InvalidInventory",
     "InvalidMember",
     "InvalidPlacement",
@@ -60,6 +61,10 @@ class NoSuchService(ServiceGroupError, LookupError):
 
 class InvalidInventory(ServiceGroupError, ValueError):
     """A node or hypervisor that cannot be kept; the message names it, the field and what would."""
+
+
+class EntryExists(InvalidInventory):
+    """Another node or hypervisor has this uuid or name."""
 
 
 class InvalidPlacement(ServiceGroupError, ValueError):

@@ -175,7 +175,8 @@ class Inventory(abc.ABC):
     def create_node(self, **fields: Any) -> Node:  # noqa: ARG002
         """Add a node.
 
-        :raises InvalidInventory: a field that cannot be so, or a uuid or name that is taken
+        :raises InvalidInventory: a field that cannot be so
+        :raises EntryExists: a uuid or name that is taken
         """
         raise _kept_elsewhere()
 
@@ -187,7 +188,7 @@ class Inventory(abc.ABC):
         """Add many nodes: all of them, or none.
 
         :param progress: called now and then, on this thread, with how many of how many are written
-        :raises InvalidInventory: a uuid or name that is taken
+        :raises EntryExists: a uuid or name that is taken
         """
         raise _kept_elsewhere()
 
@@ -198,7 +199,8 @@ class Inventory(abc.ABC):
         gives it to another conductor; its ``uuid``, which is its place among them, stays.
 
         :raises NoSuchNode: there is none
-        :raises InvalidInventory: a field that cannot be so, or a name that is taken
+        :raises InvalidInventory: a field that cannot be so
+        :raises EntryExists: a name that is taken
         """
         raise _kept_elsewhere()
 
@@ -212,7 +214,8 @@ class Inventory(abc.ABC):
     def create_hypervisor(self, **fields: Any) -> Hypervisor:  # noqa: ARG002
         """Add a hypervisor; ``hypervisor_hostname`` is enough, ``host`` is the same by default.
 
-        :raises InvalidInventory: a field that cannot be so, or a uuid or name that is taken
+        :raises InvalidInventory: a field that cannot be so
+        :raises EntryExists: a uuid or name that is taken
         """
         raise _kept_elsewhere()
 
@@ -223,7 +226,8 @@ class Inventory(abc.ABC):
 
         :returns: the hypervisor as it is now
         :raises NoSuchHypervisor: there is none
-        :raises InvalidInventory: a field that cannot be so, or a name that is taken
+        :raises InvalidInventory: a field that cannot be so
+        :raises EntryExists: a name that is taken
         """
         raise _kept_elsewhere()
 

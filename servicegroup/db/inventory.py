@@ -13,7 +13,7 @@ from servicegroup import intake
 from servicegroup.db import node_pages
 from servicegroup.db.engine import Database
 from servicegroup.db.tables import Identifier, hypervisors, nodes
-from servicegroup.exceptions import InvalidInventory, InvalidMember
+from servicegroup.exceptions import EntryExists, InvalidMember
 from servicegroup.hashring import position
 from servicegroup.inventory import (
     Hypervisor,
@@ -110,7 +110,8 @@ class SqlInventory(Inventory):
     def create_node(self, **fields: Any) -> Node:
         """Add a node.
 
-        :raises InvalidInventory: a field that cannot be so, or a uuid or name that is taken
+        :raises InvalidInventory: a field that cannot be so
+        :raises EntryExists: a uuid or name that is taken
         """
         one = intake.node(fields)
         self.add_nodes([one])
@@ -124,7 +125,7 @@ class SqlInventory(Inventory):
         SQLite lets nobody else write meanwhile, beats included: 100,000 nodes take a few seconds.
 
         :param progress: called now and then, on this thread
-        :raises InvalidInventory: a uuid or name that is taken
+        :raises EntryExists: a uuid or name that is taken
         """
 
         def write(connection: sa.Connection) -> None:
@@ -190,7 +191,8 @@ class SqlInventory(Inventory):
     def create_hypervisor(self, **fields: Any) -> Hypervisor:
         """Add a hypervisor; ``hypervisor_hostname`` is enough, ``host`` is the same by default.
 
-        :raises InvalidInventory: a field that cannot be so, or a uuid or name that is taken
+        :raises InvalidInventory: a field that cannot be so
+        :raises EntryExists: a uuid or name that is taken
         """
         one = intake.hypervisor(fields)
 
@@ -293,7 +295,7 @@ def _refuse_taken(connection: sa.Connection, column: sa.Column[Any], values: Seq
     statement = sa.select(_n.uuid, column.label("taken")).where(column.in_(some))
     for start in range(0, len(values), CHUNK):
         for uuid, taken in connection.execute(statement, {"some": values[start : start + CHUNK]}):
-            raise InvalidInventory(
+            raise EntryExists(
                 f"{column.name} {taken!r} is taken, by node {uuid}: delete that one first, or "
                 f"choose another"
             )
@@ -332,7 +334,7 @@ def _refuse_hypervisor(connection: sa.Connection, name: str, uuid: str = "") -> 
     taken = connection.execute(sa.select(_h.uuid).where(condition)).scalars().first()
     if taken is not None:
         words = f"hypervisor {name!r} or uuid {uuid!r}" if uuid else f"hypervisor {name!r}"
-        raise InvalidInventory(
+        raise EntryExists(
             f"{words} is there already, with uuid {taken}: delete it first, or choose another name"
         )
 

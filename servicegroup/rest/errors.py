@@ -26,6 +26,7 @@ _STATUSES: tuple[tuple[type[Exception], type[falcon.HTTPError]], ...] = (
     (exceptions.NoSuchNode, falcon.HTTPNotFound),
     (exceptions.NoSuchHypervisor, falcon.HTTPNotFound),
     (exceptions.InvalidMember, falcon.HTTPBadRequest),
+    (exceptions.EntryExists, falcon.HTTPConflict),
     (exceptions.InvalidInventory, falcon.HTTPBadRequest),
     (exceptions.ServiceGroupError, falcon.HTTPConflict),
 )

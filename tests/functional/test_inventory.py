@@ -8,6 +8,7 @@ import pytest
 from servicegroup import State
 from servicegroup.exceptions import (
     ConfigurationError,
+    EntryExists,
     InvalidInventory,
     NoSuchHypervisor,
     NoSuchNode,
@@ -149,7 +150,7 @@ def test_ids_that_a_collation_would_merge(group):
 def test_nothing_is_half_imported(group):
     some = nodes(1000)
     group.inventory.create_node(uuid=some[990].uuid, driver="ipmi")
-    with pytest.raises(InvalidInventory, match=rf"uuid '{some[990].uuid}' is taken"):
+    with pytest.raises(EntryExists, match=rf"uuid '{some[990].uuid}' is taken"):
         group.inventory.add_nodes(some)
     assert group.inventory.count(Query()) == 1
     heard = []
@@ -162,7 +163,7 @@ def test_names_and_uuids_are_taken_once(group):
     one = group.inventory.create_node(name="n1", driver="ipmi", conductor_group="East")
     assert (one.conductor_group, one.maintenance) == ("east", False)
     assert one.created_at is not None
-    with pytest.raises(InvalidInventory, match=rf"name 'n1' is taken, by node {one.uuid}"):
+    with pytest.raises(EntryExists, match=rf"name 'n1' is taken, by node {one.uuid}"):
         group.inventory.create_node(name="n1", driver="ipmi")
     group.inventory.delete_node("n1")
     for ask in (group.inventory.delete_node, group.conductors.for_node):
@@ -267,7 +268,7 @@ def test_hypervisors_have_the_state_of_their_services(group, url, make):
         assert one.hypervisor == first
         assert one.state is State.DOWN
         assert "fenced" in one.reason
-    with pytest.raises(InvalidInventory, match=f"with uuid {first.uuid}"):
+    with pytest.raises(EntryExists, match=f"with uuid {first.uuid}"):
         group.inventory.create_hypervisor(hypervisor_hostname="otccloud06")
     group.inventory.delete_hypervisor("otccloud06")
     for ask in (group.inventory.delete_hypervisor, group.hypervisors.get):

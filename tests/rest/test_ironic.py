@@ -1,5 +1,6 @@
 """Ironic's conductors and nodes over HTTP, with microversions and pages."""
 
+import concurrent.futures
 import datetime
 import uuid
 from urllib.parse import parse_qsl, urlsplit
@@ -225,6 +226,11 @@ def test_nodes_are_made_and_removed(api, fleet):
         assert (answer.status, answer.message) == (409, words)
     assert api("DELETE", "/v1/nodes/new", headers=NEW).status == 204
     assert api("DELETE", "/v1/nodes/new", headers=NEW).status == 404
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        body = {"driver": "ipmi", "name": "new"}
+        answers = [pool.submit(api, "POST", "/v1/nodes", body, NEW) for _ in range(4)]
+    assert sorted(one.result().status for one in answers) == [201, 409, 409, 409]
+    assert api("DELETE", "/v1/nodes/new", headers=NEW).status == 204
     old = api("POST", "/v1/nodes", {"driver": "ipmi", "name": "new"}, OLD)
     assert "conductor" not in old.body
     assert api("DELETE", f"/v1/nodes/{old.body['uuid']}", headers=OLD).status == 204
