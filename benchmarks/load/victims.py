@@ -110,7 +110,7 @@ class Victims:
         status = 1
         try:
             with servicegroup.ServiceGroup(self._task.configuration()) as group:
-                group.join(self._task.group, name, attributes=ATTRIBUTES)
+                _join(group, self._task.group, name)
                 os.write(ready, b".")
                 os.close(ready)
                 os.read(self._life, 1)
@@ -119,6 +119,19 @@ class Victims:
             print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
         finally:
             os._exit(status)
+
+
+def _join(group: servicegroup.ServiceGroup, group_id: str, name: str) -> None:
+    """Join, also where all that are forked at once keep the store busy for longer than a call."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            group.join(group_id, name, attributes=ATTRIBUTES)
+        except servicegroup.DriverUnavailable:
+            if time.monotonic() > until:
+                raise
+        else:
+            return
 
 
 def main() -> None:
