@@ -65,7 +65,7 @@ class Beater(threading.Thread):
             self._closing.callback(client.close)
             beat = getattr(client, "beat")  # noqa: B009
             self._beat = lambda member: beat(member.instance_id)
-        self._beat(self._members[0])
+        self._try(self._members[0])
 
     def run(self) -> None:
         with self._closing:
@@ -80,14 +80,17 @@ class Beater(threading.Thread):
         due = self.begin_at
         while not self._over.wait(max(0.0, due - boottime())):
             for member in self._members:
-                try:
-                    self._beat(member)
-                except DriverUnavailable:
-                    self.failed += 1
-                else:
-                    self.beats += 1
+                self._try(member)
             due += self._interval
             self.late = max(self.late, boottime() - due)
+
+    def _try(self, member: Member) -> None:
+        try:
+            self._beat(member)
+        except DriverUnavailable:  # whoever is not heard for long is called down, and rightly so
+            self.failed += 1
+        else:
+            self.beats += 1
 
     def close(self) -> None:
         """End the thread and its connection."""
