@@ -130,6 +130,7 @@ def _join(group: servicegroup.ServiceGroup, group_id: str, name: str) -> None:
         except servicegroup.DriverUnavailable:
             if time.monotonic() > until:
                 raise
+            time.sleep(0.1)
         else:
             return
 

@@ -70,7 +70,7 @@ class Face(cliff.command.Command):
         """Return the examples, after whatever a plug-in adds.
 
         Whose command it is, is only asked where that is not plain: cliff reads the metadata of all
-        distributions for it, which takes as long as a listing.
+        distributions for it, which takes a quarter of the time of a listing.
         """
         plain = type(self).__module__.startswith("servicegroup.") and not [*self._hooks]
         added = "" if plain else super().get_epilog()

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import falcon
 
 from servicegroup.conductor import Page, PlacedNode
-from servicegroup.exceptions import EntryExists, NoSuchConductor, NoSuchNode
+from servicegroup.exceptions import NoSuchConductor, NoSuchNode
 from servicegroup.inventory import Query
 from servicegroup.rest import bodies
 from servicegroup.rest.answers import boolean, only, read_json, reply
@@ -147,15 +147,12 @@ class List(_List):
         bodies.check(body, bodies.NODE)
         inventory = self.view.service_group.inventory
         fields = {name: value for name, value in body.items() if value is not None}
-        try:
-            node = inventory.create_node(**fields)
-        except EntryExists as error:
-            for name, what in (("uuid", "UUID"), ("name", "name")):
-                if name in fields and inventory.node(fields[name]) is not None:
-                    raise falcon.HTTPConflict(
-                        description=f"A node with {what} {fields[name]} already exists."
-                    ) from error
-            raise
+        for name, what in (("uuid", "UUID"), ("name", "name")):
+            if name in fields and inventory.node(fields[name]) is not None:
+                raise falcon.HTTPConflict(
+                    description=f"A node with {what} {fields[name]} already exists."
+                )
+        node = inventory.create_node(**fields)
         placed = self.conductors.place([node])[0]
         resp.location = f"{req.prefix}/v1/nodes/{quote(node.uuid)}"
         reply(resp, self.row(req, placed), falcon.HTTP_201)

@@ -221,6 +221,10 @@ def test_nodes_are_made_and_removed(api, fleet):
             {"driver": "ipmi", "uuid": made["uuid"]},
             f"A node with UUID {made['uuid']} already exists.",
         ),
+        (
+            {"driver": "ipmi", "name": made["uuid"]},  # which would be found in its place
+            f"A node with name {made['uuid']} already exists.",
+        ),
     ):
         answer = api("POST", "/v1/nodes", body, NEW)
         assert (answer.status, answer.message) == (409, words)
